@@ -1,0 +1,1 @@
+"""Custom actions, one file a topic. Start the action server with `python -m actions`."""

@@ -1,0 +1,185 @@
+"""Turns about the conversation itself: repeat, start over, never mind, "which did you mean?", ratings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import ActiveLoop, AllSlotsReset, EventType, FollowupAction, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.base import REQUESTED_SLOT, SafeAction
+from actions.flow import END_SLOT, FlowCompletion, FlowState, FlowValidation, Step
+from actions.knowledge import suggested
+from actions.services import services
+from actions.turn import Turn
+from knowledge_base import outcomes
+from knowledge_base.principal import Principal
+
+# What a yes to an offer starts.
+FORM_OF_INTENT = {
+    "talk_to_person": "handoff_form",
+    "track_order": "track_order_form",
+    "cancel_order": "cancel_order_form",
+    "change_address": "change_address_form",
+    "missing_parcel": "missing_parcel_form",
+    "return_item": "return_form",
+    "exchange_item": "exchange_form",
+    "damaged_item": "damage_form",
+    "refund_status": "refund_form",
+    "find_product": "product_finder_form",
+    "compare_products": "compare_form",
+}
+
+
+class ActionRepeat(SafeAction):
+    """Says again what was said last."""
+
+    def name(self) -> str:
+        return "action_repeat"
+
+    async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        last: list[dict[str, Any]] = []
+        users_seen = 0
+        for event in reversed(tracker.events):
+            if event.get("event") == "user":
+                users_seen += 1
+                if users_seen > 1:
+                    break
+            elif event.get("event") == "bot" and users_seen:
+                last.append(event)
+        if not last:
+            dispatcher.utter_message(response="utter_nothing_to_repeat")
+        for event in reversed(last):
+            data = event.get("data") or {}
+            dispatcher.utter_message(
+                text=event.get("text"), buttons=data.get("buttons"), json_message=data.get("custom") or None
+            )
+        return []
+
+
+class ActionStopFlow(SafeAction):
+    """Never mind: ends what was going on and forgets its details, not who the customer is."""
+
+    def name(self) -> str:
+        return "action_stop_flow"
+
+    async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        form = tracker.active_loop.get("name")
+        if not form and "cancel" in Turn.of(tracker).text.lower() and _order_just_shown(tracker):
+            return [FollowupAction("cancel_order_form")]  # "cancel it" after an order was shown; the form asks first
+        dispatcher.utter_message(response="utter_flow_stopped" if form else "utter_nothing_to_stop")
+        if not form:
+            return []
+        here = services()
+        await here.in_transaction(
+            lambda session: outcomes.record(
+                session, tracker.sender_id, "flow_abandoned", str(form).removesuffix("_form"), here.clock()
+            )
+        )
+        return [
+            SlotSet(slot, None)
+            for slot in ("confirm", "summary", "order_items", "returnable", "return_reason", "replacement", "wish",
+                         "address", END_SLOT)
+        ]  # fmt: skip
+
+
+def _order_just_shown(tracker: Tracker) -> bool:
+    """Whether the turn before this one showed an order."""
+    users_seen = 0
+    for event in reversed(tracker.events):
+        users_seen += event.get("event") == "user"
+        if event.get("event") == "action" and event.get("name") == "action_track_order":
+            return users_seen == 1
+    return False
+
+
+class ActionStartOver(SafeAction):
+    """Forgets every detail and greets again; the verification in the database keeps its own expiry."""
+
+    def name(self) -> str:
+        return "action_start_over"
+
+    async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        dispatcher.utter_message(response="utter_started_over")
+        return [AllSlotsReset(), ActiveLoop(None), SlotSet(REQUESTED_SLOT, None)]
+
+
+class ActionClarify(SafeAction):
+    """Two intents were too close to call: asks which, with a button for each and one for a person."""
+
+    def name(self) -> str:
+        return "action_clarify"
+
+    async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        buttons = suggested(Turn.of(tracker), domain)
+        if len(buttons) < 2:
+            return [FollowupAction("action_search_knowledge")]
+        dispatcher.utter_message(response="utter_clarify", buttons=buttons)
+        return []
+
+
+class ActionTakeOffer(SafeAction):
+    """A yes or no outside any form: answers the offer in the bot's last message, if there was one."""
+
+    def name(self) -> str:
+        return "action_take_offer"
+
+    async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        turn = Turn.of(tracker)
+        form = FORM_OF_INTENT.get(_offered_intent(tracker) or "")
+        if turn.intent == "affirm" and form:
+            return [FollowupAction(form)]
+        dispatcher.utter_message(response="utter_anything_else" if turn.intent == "deny" else "utter_yes_to_what")
+        return []
+
+
+def _offered_intent(tracker: Tracker) -> str | None:
+    """The intent that a yes would mean: of the first button of a yes-or-no question that was the bot's last message."""
+    users_seen = 0
+    for event in reversed(tracker.events):
+        users_seen += event.get("event") == "user"
+        if event.get("event") == "bot" and users_seen == 1:
+            buttons = (event.get("data") or {}).get("buttons") or []
+            asks = (event.get("text") or "").rstrip().endswith("?") and 1 <= len(buttons) <= 2
+            return str(buttons[0].get("payload", "")).lstrip("/").partition("{")[0] if asks else None
+    return None
+
+
+class Score(Step):
+    """One to five."""
+
+    slot = "rating"
+    _WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
+
+    def from_answer(self, turn: Turn, state: FlowState) -> Any:
+        said = next(iter(turn.values("quantity")), None) or ("" if turn.is_button else turn.text)
+        words = said.lower().replace("/", " ").replace("stars", " ").replace("star", " ").split()
+        numbers = [self._WORDS.get(word) or (int(word) if word.isdigit() else None) for word in words]
+        found = [number for number in numbers if number is not None]
+        return found[0] if found and 1 <= found[0] <= 5 else None
+
+    def from_entities(self, turn: Turn, state: FlowState) -> Any:
+        return None
+
+
+class ValidateRating(FlowValidation):
+    form = "rating_form"
+    steps = (Score(),)
+    own_intents = frozenset({"rate_service", "inform"})
+    fresh_slots = ("rating",)
+
+
+class ActionRate(FlowCompletion):
+    used_slots = ("rating",)
+
+    def name(self) -> str:
+        return "action_rate"
+
+    async def complete(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, principal: Principal | None
+    ) -> list[EventType]:
+        here, score = services(), int(tracker.get_slot("rating"))
+        await here.in_transaction(lambda session: outcomes.rate(session, tracker.sender_id, score, None, here.clock()))
+        dispatcher.utter_message(response="utter_rated_well" if score >= 4 else "utter_rated_badly")
+        return []

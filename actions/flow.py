@@ -1,0 +1,346 @@
+"""Forms as flows: one engine for validation, corrections, digressions, help and giving up.
+
+A Rasa form asks; the `validate_<form>` action of this module decides what an answer means. A flow lists its steps;
+a step reads a value from a message and checks it. For each message the engine
+
+1. lets another rule have it: a new request, "never mind", a person, an open question (the form is rejected, Rasa runs
+   the matching rule); a short question on the side it answers itself and asks its own again;
+2. takes new or corrected details for any step from the entities ("no, 1043" while asked for the email);
+3. takes the answer to the step that was asked for;
+4. counts an answer that it could not use: a hint, then help, then a person.
+
+No slot is filled by Rasa itself (all mappings are `custom`), so nothing that a customer types, `/intent{...}` included,
+gets past the checks here. Who the customer is comes from the database in every run.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import EventType, FollowupAction, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.asides import ASIDE_INTENTS, answer_aside, answer_from_knowledge
+from actions.base import REQUESTED_SLOT, SafeAction
+from actions.services import Services, services
+from actions.turn import CLARIFY_INTENT, OPEN_QUESTION_INTENT, Turn
+from knowledge_base import identity
+from knowledge_base.principal import Principal
+
+ATTEMPTS_SLOT = "invalid_attempts"
+END_SLOT = "flow_end"
+INTERRUPTED_SLOT = "interrupted_form"
+HELP_AT = 2  # unusable answers after which the question is explained
+PERSON_AT = 3  # unusable answers after which a person takes over
+
+# How a flow can end other than by being complete; the completing action reads it.
+TO_PERSON = "person"
+REFUSED = "refused"
+
+# Intents that start another flow.
+FLOW_INTENTS = frozenset(
+    {
+        "track_order", "list_orders", "cancel_order", "change_address", "missing_parcel", "return_item",
+        "exchange_item", "damaged_item", "refund_status", "find_product", "compare_products", "rate_service",
+    }
+)  # fmt: skip
+# A flow that was left for another one: what starts it again, and its name in a sentence.
+RESUMED_BY = {
+    "cancel_order_form": ("/cancel_order", "cancelling your order"),
+    "change_address_form": ("/change_address", "the new delivery address"),
+    "missing_parcel_form": ("/missing_parcel", "the search for your parcel"),
+    "return_form": ("/return_item", "your return"),
+    "exchange_form": ("/exchange_item", "your exchange"),
+    "damage_form": ("/damaged_item", "your claim"),
+    "product_finder_form": ("/find_product", "finding a product"),
+    "compare_form": ("/compare_products", "your comparison"),
+}
+LEAVING_INTENTS = frozenset({"cancel_flow", "start_over", "goodbye"})
+PERSON_INTENT = "talk_to_person"
+# Below this a request or an aside in the middle of a flow is taken for an answer to the question.
+SURE = 0.55
+VERY_SURE = 0.8
+# A customer who abandons or changes the subject in an answer of free words does so in few of them.
+SHORT_MESSAGE_WORDS = 7
+# "why?" and "which one?" are about our question, not questions for the knowledge base.
+SHORT_QUESTION_WORDS = 2
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A value that can't be used, and the response that says why."""
+
+    response: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class FlowState:
+    """Slots as they stand, what changed, who the customer is, and what is to be said."""
+
+    services: Services
+    sender: str
+    slots: dict[str, Any]
+    principal: Principal | None
+    dispatcher: CollectingDispatcher
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    def get(self, slot: str) -> Any:
+        return self.slots.get(slot)
+
+    def set(self, slot: str, value: Any) -> None:
+        self.slots[slot] = value
+        self.changes[slot] = value
+
+    def say(self, response: str, **values: Any) -> None:
+        self.dispatcher.utter_message(response=response, **values)
+
+    def end(self, how: str, response: str | None = None, **values: Any) -> None:
+        """Ends the flow before it is complete; the response, if any, goes out at once."""
+        if response:
+            self.say(response, **values)
+        self.set(END_SLOT, how)
+
+    @property
+    def ended(self) -> bool:
+        return bool(self.get(END_SLOT))
+
+
+class Step(ABC):
+    """One detail that a flow needs."""
+
+    slot: ClassVar[str]
+    # An answer in free words: almost anything said is an answer.
+    free_text: ClassVar[bool] = False
+    # Any text is looked up as an answer (a product's name), so that only the intent tells a change of subject.
+    any_words: ClassVar[bool] = False
+    # A detail in the same message counts for more than the answer: "no, 1043" is a correction, not a no.
+    yields_to_details: ClassVar[bool] = False
+
+    def needed(self, state: FlowState) -> bool:
+        return state.get(self.slot) is None
+
+    def from_entities(self, turn: Turn, state: FlowState) -> Any:
+        """A value said in passing, whatever was asked; None where there is none."""
+        return None
+
+    @abstractmethod
+    def from_answer(self, turn: Turn, state: FlowState) -> Any:
+        """The value in an answer to this step's question, a `Rejected`, or None where there is none."""
+
+    async def check(self, value: Any, state: FlowState) -> Any:
+        """The value to keep, or a `Rejected`."""
+        return value
+
+    def changed(self, state: FlowState) -> None:  # noqa: B027 (most steps have nothing to drop)
+        """Called after a value of this step was replaced: drop what depended on it."""
+
+
+def answers(asked: Step, turn: Turn, state: FlowState) -> bool:
+    """Whether the message holds a usable answer to the step."""
+    answer = asked.from_answer(turn, state)
+    return answer is not None and not isinstance(answer, Rejected)
+
+
+class FlowValidation(SafeAction):
+    """`validate_<form>`: subclasses name the form, its steps and what belongs to it."""
+
+    # Intents that this flow is about: they never count as a change of subject.
+    own_intents: ClassVar[frozenset[str]]
+    # Slots emptied when the flow starts, so that nothing of an earlier one (a "yes" above all) is left.
+    fresh_slots: ClassVar[tuple[str, ...]] = ()
+
+    # Abstract, so that the SDK registers only the flows that set them (as plain class attributes).
+    @property
+    @abstractmethod
+    def form(self) -> str:
+        """Name of the form in domain.yml."""
+
+    @property
+    @abstractmethod
+    def steps(self) -> Sequence[Step]:
+        """What the flow needs, in the order in which it is asked for."""
+
+    def name(self) -> str:
+        return f"validate_{self.form}"
+
+    async def prepare(self, state: FlowState) -> None:
+        """Looks up what the next question needs, or ends the flow; called after every change of slots."""
+
+    async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        turn = Turn.of(tracker)
+        here = services()
+        principal = await here.read(lambda session: identity.principal_for(session, tracker.sender_id, here.clock()))
+        state = FlowState(here, tracker.sender_id, dict(tracker.slots), principal, dispatcher)
+        if turn.activated(self.form):
+            await self._begin(turn, state)
+        elif not turn.answered_elsewhere(self.form):
+            asked = self._step(tracker.get_slot(REQUESTED_SLOT))
+            if asked is None or self._leaves(turn, asked, state):
+                return self._next(state)  # no slot set: Rasa rejects the form and runs the rule for this intent
+            if self._is_aside(turn, asked, state):
+                await answer_aside(dispatcher, tracker, turn, here)
+                self._ask_again(state)
+            elif not await self._take(turn, asked, state, tracker):
+                return self._next(state)
+        if not state.ended:
+            await self.prepare(state)
+        return [*(SlotSet(slot, value) for slot, value in state.changes.items()), *self._next(state)]
+
+    async def _begin(self, turn: Turn, state: FlowState) -> None:
+        for slot in (*self.fresh_slots, END_SLOT):
+            state.set(slot, None)
+        state.set(ATTEMPTS_SLOT, 0)
+        state.set(INTERRUPTED_SLOT, turn.interrupted_form(self.form))
+        # Rasa checks what is in the slots already; a kept order number is checked like a new one.
+        for step in self.steps:
+            value = step.from_entities(turn, state) if turn.intent in self.own_intents else None
+            if value is None:
+                value = state.get(step.slot) if step.slot not in self.fresh_slots else None
+            if value is not None and not isinstance(value, Rejected) and not state.ended:
+                await self._keep(step, value, state)
+
+    def _sure(self, turn: Turn) -> bool:
+        """Whether the intent is clear enough to be more than an answer, and not what this flow is about anyway."""
+        return (turn.is_button or turn.confidence >= SURE) and turn.intent not in self.own_intents
+
+    def _leaves(self, turn: Turn, asked: Step, state: FlowState) -> bool:
+        """Whether this message is for another rule than this form."""
+        if not self._sure(turn):
+            return False
+        if turn.intent == PERSON_INTENT:
+            return True
+        if turn.intent in LEAVING_INTENTS:
+            return not asked.free_text or turn.words <= SHORT_MESSAGE_WORDS
+        if turn.intent in FLOW_INTENTS:
+            if asked.any_words:
+                return turn.is_button or turn.confidence >= VERY_SURE
+            return turn.is_button or not (asked.free_text or answers(asked, turn, state))
+        return False
+
+    def _is_aside(self, turn: Turn, asked: Step, state: FlowState) -> bool:
+        """Whether this message asks something on the side."""
+        if not self._sure(turn) or turn.intent not in ASIDE_INTENTS:
+            return False
+        return turn.is_question or turn.is_button if asked.free_text else not answers(asked, turn, state)
+
+    @staticmethod
+    def _ask_again(state: FlowState) -> None:
+        """A slot set to what it is: Rasa takes the form for served and asks its question again."""
+        state.set(ATTEMPTS_SLOT, state.get(ATTEMPTS_SLOT) or 0)
+
+    async def _take(self, turn: Turn, asked: Step, state: FlowState, tracker: Tracker) -> bool:
+        """Uses the message; False when it is an open question that the knowledge base should answer."""
+        corrected = await self._take_details(turn, asked, state)
+        if state.ended or corrected is None:
+            return True
+        # "repeat that" needs no more than the question again, which follows anyway.
+        if turn.intent == "repeat_last":
+            self._ask_again(state)
+            return True
+        if asked.slot in corrected or (corrected and asked.yields_to_details):
+            return True
+        question = turn.is_question and turn.words > SHORT_QUESTION_WORDS
+        # Where any words are an answer, a question still is one.
+        answer = None if question and asked.free_text else asked.from_answer(turn, state)
+        if answer is None and corrected:
+            return True
+        if answer is None and question:
+            if turn.intent in {OPEN_QUESTION_INTENT, CLARIFY_INTENT}:
+                return False
+            if turn.intent in ASIDE_INTENTS:
+                await answer_aside(state.dispatcher, tracker, turn, state.services)
+            else:
+                await answer_from_knowledge(state.dispatcher, turn, state.services)
+            self._ask_again(state)
+            return True
+        if answer is None and turn.intent in self.own_intents and turn.intent != "inform":
+            self._ask_again(state)  # says once more what the flow is about
+            return True
+        if answer is None:
+            answer = Rejected(f"utter_invalid_{asked.slot}")
+        if isinstance(answer, Rejected):
+            self._count(asked, answer, state)
+        else:
+            await self._keep(asked, answer, state)
+        return True
+
+    async def _take_details(self, turn: Turn, asked: Step, state: FlowState) -> list[str] | None:
+        """Takes what was said in passing or corrected; the slots it set, or None after a value that was refused."""
+        taken: list[str] = []
+        for step in self.steps:
+            value = step.from_entities(turn, state)
+            if value is None or isinstance(value, Rejected) or value == state.get(step.slot):
+                continue
+            correction = state.get(step.slot) is not None
+            if not await self._keep(step, value, state):
+                return None
+            taken.append(step.slot)
+            if correction:
+                step.changed(state)
+                state.say("utter_corrected")
+        return taken
+
+    async def _keep(self, step: Step, value: Any, state: FlowState) -> bool:
+        checked = await step.check(value, state)
+        if isinstance(checked, Rejected):
+            state.set(step.slot, None)
+            self._count(step, checked, state)
+            return False
+        state.set(step.slot, checked)
+        state.set(ATTEMPTS_SLOT, 0)
+        return True
+
+    @staticmethod
+    def _count(step: Step, rejected: Rejected, state: FlowState) -> None:
+        """A hint for the first unusable answer, help after the second, a person after the third."""
+        attempts = int(state.get(ATTEMPTS_SLOT) or 0) + 1
+        state.set(ATTEMPTS_SLOT, attempts)
+        if attempts >= PERSON_AT:
+            state.end(TO_PERSON, "utter_giving_up")
+            return
+        state.say(rejected.response, **rejected.values)
+        if attempts >= HELP_AT:
+            state.say(f"utter_help_{step.slot}")
+
+    def _step(self, slot: str | None) -> Step | None:
+        return next((step for step in self.steps if step.slot == slot), None)
+
+    def _next(self, state: FlowState) -> list[EventType]:
+        missing = None if state.ended else next((step.slot for step in self.steps if step.needed(state)), None)
+        return [SlotSet(REQUESTED_SLOT, missing)]
+
+
+class FlowCompletion(SafeAction):
+    """The action after a form: does the work if the flow is complete, and tidies up in any case."""
+
+    # Slots that belong to one run of the flow.
+    used_slots: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    async def complete(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, principal: Principal | None
+    ) -> list[EventType]:
+        """Does what the flow is for."""
+
+    async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        end = tracker.get_slot(END_SLOT)
+        tidy: list[EventType] = [SlotSet(slot, None) for slot in (*self.used_slots, END_SLOT)]
+        tidy.append(SlotSet(ATTEMPTS_SLOT, 0))
+        if end == TO_PERSON:
+            return [*tidy, FollowupAction("handoff_form")]
+        if end == REFUSED:
+            return tidy
+        here = services()
+        principal = await here.read(lambda session: identity.principal_for(session, tracker.sender_id, here.clock()))
+        events = await self.complete(dispatcher, tracker, principal)
+        interrupted = RESUMED_BY.get(tracker.get_slot(INTERRUPTED_SLOT) or "")
+        if interrupted:
+            payload, words = interrupted
+            buttons = [{"title": "Yes, go on", "payload": payload}, {"title": "No, that's all", "payload": "/deny"}]
+            dispatcher.utter_message(response="utter_offer_resume", what=words, buttons=buttons)
+        return [*events, *tidy, SlotSet(INTERRUPTED_SLOT, None)]

@@ -1,0 +1,81 @@
+"""Open questions: finds passages in the knowledge base and keeps them for the answer that follows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import EventType, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.base import SafeAction
+from actions.services import Services, services
+from actions.turn import Turn
+from knowledge_base import outcomes
+from knowledge_base.quoting import quote
+
+PASSAGES_SLOT = "passages"
+SUGGESTIONS_SLOT = "suggestions"
+DESCRIPTION = "utter_describe_{intent}"
+PASSAGES_KEPT = 3
+CANDIDATES = 5
+
+
+async def find_passages(question: str, here: Services) -> list[dict[str, Any]]:
+    """The best passages for a question, best first, each with the sentences that answer it; empty if none fits.
+
+    Raises:
+        DatabaseUnavailable: the knowledge base can't be read.
+    """
+
+    def find() -> list[dict[str, Any]]:
+        # Fused ranks find the candidates; which of them is quoted first goes by nearness to the question.
+        hits = sorted(here.search.search(question, limit=CANDIDATES), key=lambda hit: -hit.similarity)[:PASSAGES_KEPT]
+        return [
+            {
+                "title": hit.title,
+                "heading": hit.heading,
+                "url": hit.url,
+                "text": hit.text,
+                "similarity": round(float(hit.similarity), 4),
+                "quote": quote(question, hit.text, here.encoder),
+            }
+            for hit in hits
+            if hit.similarity >= here.relevance_floor
+        ]
+
+    return await here.in_thread(find)
+
+
+class ActionSearchKnowledge(SafeAction):
+    """First half of an open turn; `utter_open_answer` is the second."""
+
+    def name(self) -> str:
+        return "action_search_knowledge"
+
+    async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        here, turn = services(), Turn.of(tracker)
+        passages = await find_passages(turn.text, here) if turn.text and not turn.is_button else []
+        kind = "answered_from_knowledge" if passages else "not_answered"
+        topic = passages[0]["title"] if passages else None
+        await here.in_transaction(
+            lambda session: outcomes.record(session, tracker.sender_id, kind, topic, here.clock())
+        )
+        suggestions = [] if passages else suggested(turn, domain)
+        return [SlotSet(PASSAGES_SLOT, passages), SlotSet(SUGGESTIONS_SLOT, suggestions)]
+
+
+def suggested(turn: Turn, domain: dict[str, Any]) -> list[dict[str, str]]:
+    """Buttons for what the customer may have meant instead: the router's candidates, in the customer's words.
+
+    An order number that was said already is kept, so that it needn't be typed again after the button.
+    """
+    responses = domain.get("responses") or {}
+    number = turn.order_number()
+    entities = f'{{"order_number": "{number}"}}' if number else ""
+    described = ((intent, responses.get(DESCRIPTION.format(intent=intent))) for intent in turn.candidates)
+    return [
+        {"title": description[0]["text"], "payload": f"/{intent}{entities}"}
+        for intent, description in described
+        if description
+    ]

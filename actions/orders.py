@@ -1,0 +1,317 @@
+"""Orders: find one, list them, cancel, change the delivery address, report a missing parcel."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import EventType, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.confirmation import Confirmation
+from actions.flow import REFUSED, FlowCompletion, FlowState, Rejected, Step
+from actions.identity import IDENTITY_STEPS, CustomerFlow, OrderNumber
+from actions.services import services
+from actions.turn import POSTCODE, Turn
+from actions.wording import counted, day, moment, money
+from frontdesk.brand import Brand
+from knowledge_base import orders, outcomes, returns
+from knowledge_base.addresses import AddressInput, InvalidAddress, checked_address
+from knowledge_base.orders import NotAllowed
+from knowledge_base.principal import Principal
+from knowledge_base.views import OrderView
+
+ORDERS_SHOWN = 10
+_STEPS_OF_DELIVERY = ("processing", "packed", "dispatched", "out_for_delivery", "delivered")
+
+
+def require(principal: Principal | None) -> Principal:
+    """The verified customer.
+
+    Raises:
+        PermissionError: nobody is verified: the form before this action did not finish, or time ran out.
+    """
+    if principal is None:
+        raise PermissionError("this action needs a verified customer")
+    return principal
+
+
+def items_in_words(order: OrderView) -> str:
+    return counted((item.quantity, item.name) for item in order.items)
+
+
+def order_card(order: OrderView, brand: Brand) -> dict[str, Any]:
+    """The order as data for a chat that can draw it; the text beside it says the same."""
+    reached = _STEPS_OF_DELIVERY.index(order.state) if order.state in _STEPS_OF_DELIVERY else -1
+    return {
+        "type": "order",
+        "number": order.number,
+        "state": order.state,
+        "state_text": order.state.replace("_", " "),
+        "steps": [
+            {"label": step.replace("_", " "), "done": index <= reached} for index, step in enumerate(_STEPS_OF_DELIVERY)
+        ],
+        "items": [{"name": item.name, "quantity": item.quantity} for item in order.items],
+        "total": money(order.total, brand),
+    }
+
+
+class ValidateTrackOrder(CustomerFlow):
+    form = "track_order_form"
+    steps = IDENTITY_STEPS
+    own_intents = frozenset({"track_order", "inform"})
+    fresh_slots = ("confirm",)
+
+
+class ActionTrackOrder(FlowCompletion):
+    """Says where an order is."""
+
+    def name(self) -> str:
+        return "action_track_order"
+
+    async def complete(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, principal: Principal | None
+    ) -> list[EventType]:
+        here, customer, number = services(), require(principal), tracker.get_slot("order_number")
+        order = await here.read(lambda session: orders.get_order(session, customer, number))
+        if order is None:
+            dispatcher.utter_message(response="utter_order_not_found", number=number)
+            return [SlotSet("order_number", None)]
+        shipment = order.shipment
+        latest = shipment.events[-1] if shipment and shipment.events else None
+        late = order.expected_on and order.expected_on < here.clock().date() and order.state in _STEPS_OF_DELIVERY[:4]
+        dispatcher.utter_message(
+            response=f"utter_order_{order.state}",
+            number=order.number,
+            items=items_in_words(order),
+            total=money(order.total, here.brand),
+            expected=day(order.expected_on) or "soon",
+            delivered=day(order.delivered_on),
+            carrier=shipment.carrier if shipment else "",
+            tracking_url=shipment.tracking_url if shipment else "",
+            latest=f"{latest[1]} ({moment(latest[0], here.brand)})" if latest else "",
+            custom=order_card(order, here.brand),
+        )
+        if late:
+            dispatcher.utter_message(response="utter_order_late", expected=day(order.expected_on))
+        await here.in_transaction(
+            lambda session: outcomes.record(session, tracker.sender_id, "flow_completed", "track_order", here.clock())
+        )
+        return []
+
+
+class ValidateListOrders(CustomerFlow):
+    form = "list_orders_form"
+    own_intents = frozenset({"list_orders", "inform"})
+
+    class _AnyOrder(OrderNumber):
+        """Only to find out who is asking: a known customer need not name an order."""
+
+        def needed(self, state: FlowState) -> bool:
+            return state.principal is None and super().needed(state)
+
+    steps = (_AnyOrder(), *IDENTITY_STEPS[1:])
+
+
+class ActionListOrders(FlowCompletion):
+    def name(self) -> str:
+        return "action_list_orders"
+
+    async def complete(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, principal: Principal | None
+    ) -> list[EventType]:
+        here, customer = services(), require(principal)
+        found = await here.read(lambda session: orders.list_orders(session, customer, ORDERS_SHOWN))
+        lines = [
+            f"- **{order.number}**, {day(order.placed_at.date())}: {items_in_words(order)}, "
+            f"{money(order.total, here.brand)} ({order.state.replace('_', ' ')})"
+            for order in found
+        ]
+        buttons = [
+            {"title": f"Where is {order.number}?", "payload": f'/track_order{{"order_number": "{order.number}"}}'}
+            for order in found
+            if order.state in _STEPS_OF_DELIVERY[:4]
+        ]
+        dispatcher.utter_message(
+            response="utter_orders", count=len(found), orders="\n".join(lines), buttons=buttons[:3]
+        )
+        return []
+
+
+class ValidateCancelOrder(CustomerFlow):
+    form = "cancel_order_form"
+    steps = (*IDENTITY_STEPS, Confirmation())
+    own_intents = frozenset({"cancel_order", "inform"})
+    fresh_slots = ("confirm", "summary")
+
+    async def with_order(self, order: OrderView, state: FlowState) -> None:
+        principal = require(state.principal)
+        allowed = await state.services.read(lambda session: orders.cancellation(session, principal, order.number))
+        if not allowed.allowed:
+            state.end(REFUSED, f"utter_cannot_cancel_{allowed.reason}", number=order.number)
+            return
+        state.set("summary", f"{items_in_words(order)}, {money(order.total, state.services.brand)}")
+
+
+class ActionCancelOrder(FlowCompletion):
+    used_slots = ("confirm", "summary")
+
+    def name(self) -> str:
+        return "action_cancel_order"
+
+    async def complete(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, principal: Principal | None
+    ) -> list[EventType]:
+        if tracker.get_slot("confirm") is not True:
+            dispatcher.utter_message(response="utter_left_as_it_is")
+            return []
+        here, customer, number = services(), require(principal), tracker.get_slot("order_number")
+
+        def cancel(session: Any) -> OrderView:
+            order = orders.cancel_order(session, customer, number, reason="asked in the chat", now=here.clock())
+            outcomes.record(session, tracker.sender_id, "flow_completed", "cancel_order", here.clock())
+            return order
+
+        try:
+            order = await here.in_transaction(cancel)
+        except NotAllowed as error:
+            dispatcher.utter_message(response=f"utter_cannot_cancel_{error.reason}", number=number)
+            return []
+        dispatcher.utter_message(
+            response="utter_order_cancelled_now", number=number, total=money(order.total, here.brand)
+        )
+        return []
+
+
+class NewAddress(Step):
+    """Street, town and postcode in one message."""
+
+    slot = "address"
+    free_text = True
+
+    def from_entities(self, turn: Turn, state: FlowState) -> Any:
+        # In the first message ("send it to 3 Mill Lane, Leeds LS1 4AP instead") the words around it can't be told
+        # from the address, so only a message that begins with a house number and ends in a postcode counts.
+        match = re.search(r"\b\d+[A-Za-z]?\s+[^\n]*" + POSTCODE.pattern, turn.text)
+        return self._parsed(match.group()) if match and "," in match.group() else None
+
+    def from_answer(self, turn: Turn, state: FlowState) -> Any:
+        if turn.is_button or turn.intent in {"affirm", "deny"}:
+            return None
+        return self._parsed(turn.text) or Rejected("utter_invalid_address")
+
+    @staticmethod
+    def _parsed(text: str) -> dict[str, Any] | None:
+        match = POSTCODE.search(text)
+        if not match:
+            return None
+        before = text[: match.start()].strip(" ,\n")
+        parts = [part.strip() for part in re.split(r"[,\n]+", before) if part.strip()]
+        if len(parts) < 2:
+            return None
+        postcode = f"{match[1]} {match[2]}".upper()
+        return {"line1": parts[0], "line2": ", ".join(parts[1:-1]) or None, "city": parts[-1], "postcode": postcode}
+
+    async def check(self, value: dict[str, Any], state: FlowState) -> Any:
+        try:
+            address = checked_address(AddressInput(**value))
+        except InvalidAddress as error:
+            return Rejected("utter_invalid_postcode" if error.field == "postcode" else "utter_invalid_address")
+        return {**vars(address)}
+
+    def changed(self, state: FlowState) -> None:
+        state.set("confirm", None)
+
+
+class ValidateChangeAddress(CustomerFlow):
+    form = "change_address_form"
+    steps = (*IDENTITY_STEPS, NewAddress(), Confirmation())
+    own_intents = frozenset({"change_address", "inform"})
+    fresh_slots = ("confirm", "summary", "address")
+
+    async def with_order(self, order: OrderView, state: FlowState) -> None:
+        principal = require(state.principal)
+        allowed = await state.services.read(lambda session: orders.address_change(session, principal, order.number))
+        if not allowed.allowed:
+            state.end(REFUSED, f"utter_cannot_change_address_{allowed.reason}", number=order.number)
+            return
+        address = state.get("address")
+        if address:
+            state.set(
+                "summary", ", ".join(filter(None, (address[key] for key in ("line1", "line2", "city", "postcode"))))
+            )
+
+
+class ActionChangeAddress(FlowCompletion):
+    used_slots = ("confirm", "summary", "address")
+
+    def name(self) -> str:
+        return "action_change_address"
+
+    async def complete(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, principal: Principal | None
+    ) -> list[EventType]:
+        if tracker.get_slot("confirm") is not True:
+            dispatcher.utter_message(response="utter_left_as_it_is")
+            return []
+        here, customer, number = services(), require(principal), tracker.get_slot("order_number")
+        address = AddressInput(**tracker.get_slot("address"))
+
+        def change(session: Any) -> None:
+            orders.change_address(session, customer, number, address, here.clock())
+            outcomes.record(session, tracker.sender_id, "flow_completed", "change_address", here.clock())
+
+        try:
+            await here.in_transaction(change)
+        except NotAllowed as error:
+            dispatcher.utter_message(response=f"utter_cannot_change_address_{error.reason}", number=number)
+            return []
+        dispatcher.utter_message(response="utter_address_changed", number=number, address=tracker.get_slot("summary"))
+        return []
+
+
+class ValidateMissingParcel(CustomerFlow):
+    form = "missing_parcel_form"
+    steps = (*IDENTITY_STEPS, Confirmation())
+    own_intents = frozenset({"missing_parcel", "track_order", "inform"})
+    fresh_slots = ("confirm", "summary")
+
+    async def with_order(self, order: OrderView, state: FlowState) -> None:
+        if order.shipment is None:
+            state.end(
+                REFUSED, "utter_cannot_claim_not_dispatched", number=order.number, expected=day(order.expected_on)
+            )
+            return
+        latest = order.shipment.events[-1] if order.shipment.events else None
+        state.set("summary", f"{latest[1]} ({moment(latest[0], state.services.brand)})" if latest else "no scan yet")
+
+
+class ActionMissingParcel(FlowCompletion):
+    used_slots = ("confirm", "summary")
+
+    def name(self) -> str:
+        return "action_missing_parcel"
+
+    async def complete(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, principal: Principal | None
+    ) -> list[EventType]:
+        if tracker.get_slot("confirm") is not True:
+            dispatcher.utter_message(response="utter_left_as_it_is")
+            return []
+        here, customer, number = services(), require(principal), tracker.get_slot("order_number")
+
+        def claim(session: Any) -> Any:
+            opened = returns.missing_parcel_claim(session, customer, number, now=here.clock())
+            outcomes.record(session, tracker.sender_id, "flow_completed", "missing_parcel", here.clock())
+            return opened
+
+        try:
+            opened = await here.in_transaction(claim)
+        except NotAllowed as error:
+            dispatcher.utter_message(response=f"utter_cannot_claim_{error.reason}", number=number, expected="")
+            return []
+        dispatcher.utter_message(
+            response="utter_claim_opened", number=number, claim=opened.number, answer_by=day(opened.answer_by)
+        )
+        return []

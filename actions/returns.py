@@ -1,0 +1,343 @@
+"""Returns, exchanges, damage claims and refunds."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from typing import Any, ClassVar, Literal
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import EventType
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.base import SafeAction
+from actions.confirmation import Confirmation
+from actions.flow import REFUSED, FlowCompletion, FlowState, Rejected, Step
+from actions.identity import IDENTITY_STEPS, CustomerFlow
+from actions.orders import require
+from actions.services import services
+from actions.turn import Turn
+from actions.wording import counted, day, money
+from knowledge_base import catalog, outcomes, returns
+from knowledge_base.orders import NotAllowed
+from knowledge_base.principal import Principal
+from knowledge_base.views import OrderView, ReturnableItem
+
+Kind = Literal["return", "exchange", "damage"]
+
+SAME_PRODUCT = "same"
+LONGEST_REASON = 500
+_EVERYTHING = re.compile(r"\b(all|everything|both|whole order|the lot)\b", re.I)
+_POSITION = re.compile(
+    r"^\W*(?:the |number |no\.? |item )*(\d|first|second|third|fourth|last)(?:st|nd|rd|th)?(?: one| item)?\W*$", re.I
+)
+_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
+_SAME = re.compile(r"\b(same|identical|another one|new one|like for like|replacement)\b", re.I)
+_REFUND = re.compile(r"\b(refund|money|cash)\b", re.I)
+_REPLACEMENT = re.compile(r"\b(replac\w*|new one|another|exchange|swap|same)\b", re.I)
+_AFTER_SALES = frozenset(
+    {"return_item", "exchange_item", "damaged_item", "refund_status", "missing_parcel", "complaint", "inform",
+     "product_details", "ask_warranty"}
+)  # fmt: skip
+
+
+class Items(Step):
+    """Which of the order's items; kept as a list of `[item id, pieces]`."""
+
+    slot = "order_items"
+
+    def from_entities(self, turn: Turn, state: FlowState) -> Any:
+        # Only a correction: before the items were asked for, a product named in passing may be anything.
+        if state.get(self.slot) is None or turn.is_button:
+            return None
+        words = " ".join([*turn.spans("product"), *turn.spans("category")])
+        named = [item["id"] for item in state.get("returnable") or [] if _mentions(words, item["name"])]
+        return named if named and named != [item_id for item_id, _ in state.get(self.slot)] else None
+
+    def from_answer(self, turn: Turn, state: FlowState) -> Any:
+        offered: list[dict[str, Any]] = state.get("returnable") or []
+        if turn.is_button:
+            chosen = [value for value in turn.values("item") if any(str(item["id"]) == value for item in offered)]
+            return (
+                [int(chosen[0])]
+                if chosen
+                else ([item["id"] for item in offered] if "all" in turn.values("item") else None)
+            )
+        if _EVERYTHING.search(turn.text):
+            return [item["id"] for item in offered]
+        if (match := _POSITION.match(turn.text)) is not None:
+            word = match[1].lower()
+            position = len(offered) if word == "last" else _ORDINALS.get(word) or int(word)
+            return [offered[position - 1]["id"]] if 1 <= position <= len(offered) else None
+        named = [item["id"] for item in offered if _mentions(turn.text, item["name"])]
+        return named or None
+
+    async def check(self, value: list[int], state: FlowState) -> Any:
+        offered = {item["id"]: item for item in state.get("returnable") or []}
+        chosen = [[item_id, offered[item_id]["quantity"]] for item_id in value if item_id in offered]
+        return chosen or Rejected("utter_invalid_order_items")
+
+    def changed(self, state: FlowState) -> None:
+        state.set("confirm", None)
+
+
+def _mentions(text: str, name: str) -> bool:
+    """Whether `text` names the product: by a word of its name that is no filler ("the kettle" for "... Kettle")."""
+    words = set(re.findall(r"[a-z0-9]{3,}", text.lower()))
+    return bool(words & (set(re.findall(r"[a-z0-9]{3,}", name.lower())) - {"the", "and", "with", "pro", "max"}))
+
+
+class ActionAskOrderItems(SafeAction):
+    """Lists what can still go back, as buttons."""
+
+    def name(self) -> str:
+        return "action_ask_order_items"
+
+    async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        offered = tracker.get_slot("returnable") or []
+        buttons = [{"title": item["name"], "payload": f'/inform{{"item": "{item["id"]}"}}'} for item in offered]
+        if len(offered) > 1:
+            buttons.append({"title": "All of them", "payload": '/inform{"item": "all"}'})
+        dispatcher.utter_message(
+            response="utter_ask_order_items", buttons=buttons, number=tracker.get_slot("order_number")
+        )
+        return []
+
+
+class Reason(Step):
+    """Why, in the customer's own words."""
+
+    slot = "return_reason"
+    free_text = True
+
+    def from_entities(self, turn: Turn, state: FlowState) -> Any:
+        said = turn.spans("reason")
+        return said[-1][:LONGEST_REASON] if said else None
+
+    def from_answer(self, turn: Turn, state: FlowState) -> Any:
+        if turn.is_button:
+            return next(iter(turn.values("reason")), None)
+        if turn.intent in {"affirm", "deny"} and turn.words < 3:
+            return None
+        return turn.text[:LONGEST_REASON] if len(turn.text) >= 3 else None
+
+    def changed(self, state: FlowState) -> None:
+        state.set("confirm", None)
+
+
+class Replacement(Step):
+    """What to have instead: the same product, or another one of the catalogue."""
+
+    slot = "replacement"
+    free_text = True
+
+    def from_answer(self, turn: Turn, state: FlowState) -> Any:
+        if turn.is_button:
+            return next(iter(turn.values("product")), None)
+        if turn.intent in {"affirm", "deny"} and turn.words < 3:
+            return None
+        named = turn.spans("product")
+        if not named and _SAME.search(turn.text):
+            return SAME_PRODUCT
+        return named[-1] if named else turn.text
+
+    async def check(self, value: str, state: FlowState) -> Any:
+        if value == SAME_PRODUCT:
+            state.set("replacement_name", "the same product")
+            return SAME_PRODUCT
+        here = state.services
+        matches = await here.read(lambda session: catalog.match_products(session, value, limit=1))
+        if not matches:
+            return Rejected("utter_invalid_replacement")
+        product = matches[0].product
+        if product.stock < 1:
+            return Rejected("utter_replacement_out_of_stock", {"product": product.name})
+        state.set("replacement_name", f"{product.name} ({money(product.price, here.brand)})")
+        return product.sku
+
+
+class Wish(Step):
+    """Refund or replacement."""
+
+    slot = "wish"
+
+    def from_answer(self, turn: Turn, state: FlowState) -> Any:
+        said = next(iter(turn.values("wish")), None) if turn.is_button else None
+        if said in {"refund", "replacement"}:
+            return said
+        if _REFUND.search(turn.text):
+            return "refund"
+        return "replacement" if _REPLACEMENT.search(turn.text) else None
+
+    def from_entities(self, turn: Turn, state: FlowState) -> Any:
+        return None
+
+
+class _GoodsFlow(CustomerFlow):
+    """What returns, exchanges and claims share: only goods that may still go back are offered."""
+
+    kind: ClassVar[Kind]
+    own_intents = _AFTER_SALES - {"refund_status", "missing_parcel", "complaint"}
+
+    async def with_order(self, order: OrderView, state: FlowState) -> None:
+        here, principal = state.services, require(state.principal)
+        eligible = await here.read(
+            lambda session: returns.return_eligibility(session, principal, order.number, here.clock(), self.kind)
+        )
+        if not eligible.allowed:
+            state.end(
+                REFUSED,
+                f"utter_cannot_{self.kind}_{eligible.reason}",
+                number=order.number,
+                last_day=day(eligible.last_day),
+            )
+            return
+        offered = eligible.items
+        state.set("returnable", [_plain(item) for item in offered])
+        if state.get("order_items") is None and len(offered) == 1:
+            state.set("order_items", [[offered[0].id, offered[0].quantity]])
+        chosen = {item_id for item_id, _ in state.get("order_items") or []}
+        names = counted((item.quantity, item.name) for item in offered if item.id in chosen)
+        state.set("summary", names or None)
+
+
+def _plain(item: ReturnableItem) -> dict[str, Any]:
+    return {"id": item.id, "name": item.name, "quantity": item.quantity, "only_unopened": item.only_unopened}
+
+
+_GOODS_SLOTS = (
+    "confirm",
+    "summary",
+    "order_items",
+    "returnable",
+    "return_reason",
+    "replacement",
+    "replacement_name",
+    "wish",
+)
+
+
+class ValidateReturn(_GoodsFlow):
+    form = "return_form"
+    kind: ClassVar[Kind] = "return"
+    steps = (*IDENTITY_STEPS, Items(), Reason(), Confirmation())
+    fresh_slots = _GOODS_SLOTS
+
+
+class ValidateExchange(_GoodsFlow):
+    form = "exchange_form"
+    kind: ClassVar[Kind] = "exchange"
+    steps = (*IDENTITY_STEPS, Items(), Replacement(), Confirmation())
+    fresh_slots = _GOODS_SLOTS
+
+
+class ValidateDamage(_GoodsFlow):
+    form = "damage_form"
+    kind: ClassVar[Kind] = "damage"
+    steps = (*IDENTITY_STEPS, Items(), Reason(), Wish(), Confirmation())
+    fresh_slots = _GOODS_SLOTS
+
+
+class _ActionCreateReturn(FlowCompletion):
+    """Registers the goods, and gives label, address and what happens next."""
+
+    used_slots: ClassVar[tuple[str, ...]] = _GOODS_SLOTS
+
+    @property
+    @abstractmethod
+    def kind(self) -> Kind:
+        """What is created."""
+
+    def name(self) -> str:
+        return f"action_create_{self.kind}"
+
+    async def complete(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, principal: Principal | None
+    ) -> list[EventType]:
+        if tracker.get_slot("confirm") is not True:
+            dispatcher.utter_message(response="utter_left_as_it_is")
+            return []
+        here, customer, number = services(), require(principal), tracker.get_slot("order_number")
+        chosen = [(item_id, pieces) for item_id, pieces in tracker.get_slot("order_items")]
+        replacement = tracker.get_slot("replacement")
+        wish = {"return": "refund", "exchange": "replacement", "damage": tracker.get_slot("wish")}[self.kind]
+
+        def create(session: Any) -> Any:
+            created = returns.create_return(
+                session,
+                customer,
+                number,
+                items=chosen,
+                kind=self.kind,
+                reason=tracker.get_slot("return_reason") or "exchange",
+                wish=wish,  # type: ignore[arg-type]
+                replacement_sku=None if replacement in (None, SAME_PRODUCT) else replacement,
+                note=None,
+                now=here.clock(),
+            )
+            outcomes.record(session, tracker.sender_id, "flow_completed", self.kind, here.clock())
+            return created
+
+        try:
+            created = await here.in_transaction(create)
+        except NotAllowed as error:
+            dispatcher.utter_message(response=f"utter_cannot_{self.kind}_{error.reason}", number=number, last_day="")
+            return []
+        dispatcher.utter_message(
+            response=f"utter_{self.kind}_created" + (f"_{wish}" if self.kind == "damage" else ""),
+            return_number=created.number,
+            items=counted((item.quantity, item.name) for item in created.items),
+            label_url=created.label_url,
+            amount=money(created.expected_refund_amount, here.brand),
+            replacement=tracker.get_slot("replacement_name") or "the same product",
+            extra=(
+                f" The difference of {money(created.extra_charge, here.brand)} is charged when it is sent."
+                if created.extra_charge
+                else ""
+            ),
+        )
+        return []
+
+
+class ActionCreateReturn(_ActionCreateReturn):
+    kind: Kind = "return"  # type: ignore[assignment]
+
+
+class ActionCreateExchange(_ActionCreateReturn):
+    kind: Kind = "exchange"  # type: ignore[assignment]
+
+
+class ActionCreateDamage(_ActionCreateReturn):
+    kind: Kind = "damage"  # type: ignore[assignment]
+
+
+class ValidateRefund(CustomerFlow):
+    form = "refund_form"
+    steps = IDENTITY_STEPS
+    own_intents = frozenset({"refund_status", "inform"})
+
+
+class ActionRefundStatus(FlowCompletion):
+    def name(self) -> str:
+        return "action_refund_status"
+
+    async def complete(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, principal: Principal | None
+    ) -> list[EventType]:
+        here, customer, number = services(), require(principal), tracker.get_slot("order_number")
+        found = await here.read(lambda session: returns.refunds(session, customer, number))
+        if not found:
+            dispatcher.utter_message(response="utter_no_refund", number=number)
+        for refund in found:
+            dispatcher.utter_message(
+                response=f"utter_refund_{refund.state}",
+                number=number,
+                amount=money(refund.amount, here.brand),
+                method=refund.method.replace("_", " "),
+                expected=day(refund.expected_on) or "soon",
+                completed=day(refund.completed_on),
+            )
+        await here.in_transaction(
+            lambda session: outcomes.record(session, tracker.sender_id, "flow_completed", "refund", here.clock())
+        )
+        return []

@@ -1,0 +1,136 @@
+"""One customer message as an action sees it: words, intent, entities, and what has happened since."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from rasa_sdk import Tracker
+
+OPEN_QUESTION_INTENT = "nlu_fallback"
+CLARIFY_INTENT = "clarify"
+
+ORDER_NUMBER = re.compile(r"(?<![\w£$€.,@-])#?(\d{4,5})(?![\w@-])(?![.,]\d)")
+EMAIL = re.compile(r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+POSTCODE = re.compile(r"\b([A-Za-z]{1,2}\d[A-Za-z\d]?)\s*(\d[A-Za-z]{2})\b")
+_AMOUNT = re.compile(r"\d+(?:[.,]\d{1,2})?")
+_QUESTION_START = re.compile(
+    r"^\s*(?:(?:and|but|so|ok|okay|hi|hello|hey|please|sorry|quick question)[,:]?\s+)*"
+    r"(?:how|what|what's|whats|when|where|why|which|who|whose|can|could|do|does|did|is|are|will|would|should|may)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Read-only view of `tracker.latest_message` and of the events after it."""
+
+    text: str
+    intent: str
+    confidence: float
+    candidates: Sequence[str]
+    entities: Sequence[Mapping[str, Any]]
+    events_since: Sequence[Mapping[str, Any]]
+    # The form that was running when the message came.
+    form_before: str | None
+
+    @classmethod
+    def of(cls, tracker: Tracker) -> Turn:
+        message = tracker.latest_message or {}
+        intent = message.get("intent") or {}
+        routing = message.get("routing") or {}
+        since: list[dict[str, Any]] = []
+        before: str | None = None
+        seen_message = False
+        for event in reversed(tracker.events):
+            seen_message = seen_message or event.get("event") == "user"
+            if not seen_message:
+                since.append(event)
+            elif event.get("event") == "active_loop":
+                before = event.get("name")
+                break
+        return cls(
+            text=(message.get("text") or "").strip(),
+            intent=intent.get("name") or OPEN_QUESTION_INTENT,
+            confidence=float(intent.get("confidence") or 0.0),
+            candidates=tuple(routing.get("candidates") or ()),
+            entities=tuple(message.get("entities") or ()),
+            events_since=tuple(reversed(since)),
+            form_before=before,
+        )
+
+    @property
+    def is_button(self) -> bool:
+        """Whether the customer pressed a button rather than typed."""
+        return self.text.startswith("/")
+
+    @property
+    def is_question(self) -> bool:
+        return not self.is_button and (self.text.endswith("?") or bool(_QUESTION_START.match(self.text)))
+
+    @property
+    def words(self) -> int:
+        return len(self.text.split())
+
+    def activated(self, form: str) -> bool:
+        """Whether `form` was started by this message."""
+        return any(event.get("event") == "active_loop" and event.get("name") == form for event in self.events_since)
+
+    def interrupted_form(self, form: str) -> str | None:
+        """The other form that this message left for `form`, if any."""
+        return self.form_before if self.form_before != form else None
+
+    def answered_elsewhere(self, form: str) -> bool:
+        """Whether another action has answered this message already, and the form only comes back to its question."""
+        own = {form, "action_listen", "action_extract_slots"}
+        return any(event.get("event") == "action" and event.get("name") not in own for event in self.events_since)
+
+    def values(self, entity: str, role: str | None = None) -> list[str]:
+        """Values of an entity in the order of the text, each span once; with `role`, only those that carry it."""
+        found: dict[Any, str] = {}
+        for item in sorted(self.entities, key=lambda entry: entry.get("start") or 0):
+            if item.get("entity") == entity and (role is None or item.get("role") == role):
+                found.setdefault(item.get("start", len(found)), str(item.get("value")))
+        return list(dict.fromkeys(found.values()))
+
+    def spans(self, entity: str) -> list[str]:
+        """What the customer typed for an entity, before synonyms replace it."""
+        typed = [
+            self.text[item["start"] : item["end"]] if "end" in item and not self.is_button else str(item.get("value"))
+            for item in self.entities
+            if item.get("entity") == entity
+        ]
+        return list(dict.fromkeys(typed))
+
+    def order_number(self) -> str | None:
+        """The order number in this message: the last one said, so that "not 1042, 1043" gives 1043."""
+        if self.is_button:
+            numbers = [value for value in self.values("order_number") if re.fullmatch(r"\d{4,5}", value)]
+        else:
+            numbers = ORDER_NUMBER.findall(self.text)
+        return numbers[-1] if numbers else None
+
+    def email(self) -> str | None:
+        found = EMAIL.findall(self.text) or [value for value in self.values("email") if EMAIL.fullmatch(value)]
+        return found[-1].strip(".'").lower() if found else None
+
+    def amount(self, role: str | None = None) -> Decimal | None:
+        """A sum of money, in the shop's currency."""
+        for value in self.values("amount", role):
+            if (parsed := parse_amount(value)) is not None:
+                return parsed
+        return None
+
+
+def parse_amount(text: str) -> Decimal | None:
+    """`"£49.99"`, `"50 quid"`, `"1,200"` → a Decimal; None where there is no number."""
+    match = _AMOUNT.search(re.sub(r"(?<=\d),(?=\d{3}\b)", "", text))
+    if not match:
+        return None
+    try:
+        return Decimal(match.group().replace(",", "."))
+    except InvalidOperation:
+        return None

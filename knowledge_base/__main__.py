@@ -1,0 +1,51 @@
+"""Entry point of `python -m knowledge_base`, where the encoder is chosen and errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from knowledge_base.articles import ArticleError
+from knowledge_base.brand import BrandError
+from knowledge_base.cli.arguments import build_parser
+from knowledge_base.cli.context import EXIT_DATABASE, EXIT_FAILED, CommandFailed, Context
+from knowledge_base.database import DatabaseUnavailable
+from knowledge_base.encoder import Encoder
+from knowledge_base.seed.catalogue_files import SeedFileError
+from knowledge_base.settings import SettingsError
+
+ENCODER_VARIABLE = "FRONTDESK_ENCODER"
+
+
+def load_encoder() -> Encoder:
+    """The encoder that FRONTDESK_ENCODER names, or the default. Raises `CommandFailed`."""
+    from llm_component import encoder
+
+    try:
+        return encoder.load_encoder(os.environ.get(ENCODER_VARIABLE) or None)
+    except encoder.EncoderError as error:
+        raise CommandFailed(str(error)) from error
+
+
+def main(arguments: Sequence[str] | None = None, context: Context | None = None) -> int:
+    """Run one command and give its exit code."""
+    parsed = build_parser().parse_args(arguments)
+    context = context or Context(encoder_factory=load_encoder)
+    try:
+        return int(parsed.command(context, parsed))
+    except CommandFailed as error:
+        return _fail(context, str(error), error.exit_code)
+    except DatabaseUnavailable as error:
+        return _fail(context, f"the database cannot be used: {error}", EXIT_DATABASE)
+    except (ArticleError, BrandError, SeedFileError, SettingsError) as error:
+        return _fail(context, str(error), EXIT_FAILED)
+
+
+def _fail(context: Context, message: str, exit_code: int) -> int:
+    context.err.print(f"Error: {message}", markup=False)
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

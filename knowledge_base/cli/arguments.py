@@ -1,0 +1,64 @@
+"""The arguments of `python -m knowledge_base`."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import date
+
+from knowledge_base.cli import demo_commands, knowledge_commands, shop_commands
+
+EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 no usable database, 4 would delete customers' data."
+DEFAULT_LIMIT = 5
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser; a parsed command carries its function as `command`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m knowledge_base", description="The shop's database and articles.", epilog=EXIT_CODES
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    init = commands.add_parser("init", help="make the tables, or bring them to the newest schema")
+    init.set_defaults(command=demo_commands.init)
+
+    seed = commands.add_parser("seed", help="fill in the demo shop")
+    seed.add_argument("--date", type=date.fromisoformat, help="the day that the demo data ends at; default: today, UTC")
+    seed.add_argument("--reset", action="store_true", help="delete the customers and orders that are there first")
+    seed.set_defaults(command=demo_commands.seed)
+
+    demo = commands.add_parser("demo", help="show the demo customers and what each is good for")
+    demo.add_argument("--json", action="store_true", help="as JSON")
+    demo.set_defaults(command=demo_commands.demo)
+
+    import_ = commands.add_parser("import", help="bring a folder of articles into the database")
+    import_.add_argument("path", help="folder with Markdown files, for example data/knowledge")
+    import_.set_defaults(command=knowledge_commands.import_)
+
+    search = commands.add_parser("search", help="show the passages that a question finds")
+    search.add_argument("query")
+    search.add_argument("--limit", type=_positive, default=DEFAULT_LIMIT, help=f"default: {DEFAULT_LIMIT}")
+    search.add_argument("--category", help="only articles of this category or topic, for example kettles or returns")
+    search.set_defaults(command=knowledge_commands.search)
+
+    show = commands.add_parser("show", help="show a record, as an operator of the shop")
+    records = show.add_subparsers(required=True, metavar="RECORD")
+    order = records.add_parser("order", help="show one order")
+    order.add_argument("number")
+    order.set_defaults(command=shop_commands.show_order)
+
+    outbox = commands.add_parser("outbox", help="show the mails kept in development mode")
+    outbox.add_argument("--follow", action="store_true", help="go on showing new ones, until Ctrl-C")
+    outbox.set_defaults(command=shop_commands.outbox)
+
+    catalog = commands.add_parser("catalog", help="work with the catalogue")
+    tasks = catalog.add_subparsers(required=True, metavar="TASK")
+    export = tasks.add_parser("export-lookups", help="write product, category and brand names for training")
+    export.add_argument("folder")
+    export.set_defaults(command=shop_commands.export_lookup_tables)
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 on, found {text!r}")
+    return int(text)

@@ -1,0 +1,1 @@
+"""What runs inside Rasa's process: featurizer, classifier, router, response generation, channels."""

@@ -1,0 +1,194 @@
+"""The command line: what each command prints, and the exit code and sentence of each refusal."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from knowledge_base.__main__ import main
+from knowledge_base.cli.context import (
+    EXIT_DATABASE,
+    EXIT_FAILED,
+    EXIT_OK,
+    EXIT_REFUSED,
+    EXIT_USAGE,
+    Context,
+)
+from knowledge_base.mail import OutboxMailer
+from tests.unit.knowledge_base.hashing_encoder import HashingEncoder
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
+
+
+class Terminal:
+    """Runs commands against one database and keeps what they printed."""
+
+    def __init__(self) -> None:
+        self.out = self.err = ""
+
+    def run(self, *arguments: str) -> int:
+        """Run one command; `out` and `err` then hold what it printed."""
+        out, err = io.StringIO(), io.StringIO()
+        self.context = Context(
+            encoder_factory=HashingEncoder,
+            out=Console(file=out, width=160, soft_wrap=True, highlight=False),
+            err=Console(file=err, width=160, soft_wrap=True, highlight=False),
+            clock=lambda: NOW,
+        )
+        try:
+            return main(arguments, self.context)
+        finally:
+            self.context.database.close()
+            self.out, self.err = out.getvalue(), err.getvalue()
+
+
+@pytest.fixture
+def terminal(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A terminal on a migrated, empty database."""
+    monkeypatch.setenv("FRONTDESK_DATABASE_URL", database_url)
+    monkeypatch.setenv("FRONTDESK_SECRET_KEY", "a-key-for-the-tests-only")
+    return Terminal()
+
+
+@pytest.fixture
+def seeded(terminal: Terminal) -> Terminal:
+    """The same with the demo shop."""
+    assert terminal.run("seed") == EXIT_OK
+    return terminal
+
+
+def test_init_makes_the_tables_and_can_be_run_again(
+    tmp_path: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRONTDESK_DATABASE_URL", f"sqlite:///{tmp_path / 'new' / 'shop.db'}")
+
+    assert terminal.run("init") == EXIT_OK
+    assert terminal.run("init") == EXIT_OK
+    assert "newest schema" in terminal.out
+
+
+def test_without_tables_every_command_says_to_run_init_and_makes_no_file(
+    tmp_path: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "none.db"
+    monkeypatch.setenv("FRONTDESK_DATABASE_URL", f"sqlite:///{file}")
+
+    for command in (["seed"], ["demo"], ["show", "order", "1043"], ["search", "x"], ["outbox"]):
+        assert terminal.run(*command) == EXIT_DATABASE
+        assert "python -m knowledge_base init" in terminal.err
+    assert not file.exists()
+
+
+def test_seed_counts_what_it_filled_in(terminal: Terminal) -> None:
+    assert terminal.run("seed", "--date", "2026-03-01") == EXIT_OK
+    assert "2026-03-01" in terminal.out
+    assert "156 products, 6 stores, 300 customers, 1000 orders" in terminal.out
+
+
+def test_seed_does_not_overwrite_customers_unasked(seeded: Terminal) -> None:
+    assert seeded.run("seed") == EXIT_REFUSED
+    assert "already holds 300 customers and 1000 orders; nothing was changed" in seeded.err
+    assert seeded.run("seed", "--reset") == EXIT_OK
+
+
+def test_demo_lists_six_customers_as_a_table_and_as_json(seeded: Terminal) -> None:
+    assert seeded.run("demo") == EXIT_OK
+    assert "alex.morgan@example.com" in seeded.out
+    assert seeded.run("demo", "--json") == EXIT_OK
+    rows = json.loads(seeded.out)
+    assert len(rows) == 6
+    assert rows[0] == {
+        "name": "Alex Morgan",
+        "email": "alex.morgan@example.com",
+        "order": "1043",
+        "state": "processing",
+        "try": "Not dispatched yet. Cancel it or change its address.",
+    }
+
+
+def test_demo_without_demo_customers(terminal: Terminal) -> None:
+    assert terminal.run("demo") == EXIT_FAILED
+    assert "run: python -m knowledge_base seed" in terminal.err
+    assert terminal.run("demo", "--json") == EXIT_OK
+    assert json.loads(terminal.out) == []
+
+
+def test_show_order_acts_as_an_operator_and_says_so(seeded: Terminal) -> None:
+    assert seeded.run("show", "order", "#1409") == EXIT_OK
+    assert "Acting as operator" in seeded.out
+    assert "Order 1409: delivered" in seeded.out
+    assert "1 x Orbiq CrispAir 5 [AIR-001] at 99.99 GBP (1 going or gone back)" in seeded.out
+    assert "refund     99.99 GBP to card: awaiting_parcel" in seeded.out
+    assert "daniel.evans@example.com" not in seeded.out
+
+
+def test_show_an_unknown_order(seeded: Terminal) -> None:
+    assert seeded.run("show", "order", "9999") == EXIT_FAILED
+    assert seeded.err == "Error: there is no order 9999\n"
+
+
+def test_import_and_search(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "kettles.md").write_text(
+        "---\ntitle: Kettles [care]\ntopic: how-to\n---\n## Descaling\nUse vinegar.\n", encoding="utf-8"
+    )
+
+    assert terminal.run("import", str(tmp_path)) == EXIT_OK
+    assert "1/1 kettles" in terminal.out
+    assert "1 added, 0 changed, 0 unchanged, 0 retired; 1 passages" in terminal.out
+    assert terminal.run("search", "descaling with vinegar", "--limit", "3") == EXIT_OK
+    assert terminal.out.startswith("1. 0.0492 (text 1, vector 1, similarity ")
+    assert "Kettles [care] > Descaling\n   Use vinegar." in terminal.out
+
+
+def test_import_names_a_fault_and_its_file(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "bad.md").write_text("no front matter", encoding="utf-8")
+
+    assert terminal.run("import", str(tmp_path)) == EXIT_FAILED
+    assert "bad.md: starts with a front matter" in terminal.err
+    assert terminal.run("import", str(tmp_path / "none")) == EXIT_FAILED
+    assert "there is no folder" in terminal.err
+
+
+def test_search_that_finds_nothing(terminal: Terminal) -> None:
+    assert terminal.run("search", "anything") == EXIT_FAILED
+    assert "have the articles been imported?" in terminal.err
+
+
+def test_outbox_shows_mails(terminal: Terminal) -> None:
+    assert terminal.run("outbox") == EXIT_OK
+    assert "empty" in terminal.out
+    with terminal.context.database.transaction() as session:
+        OutboxMailer({}).send(session, "a@example.com", "Your code", "123456 [b]is it[/b]", NOW)
+
+    assert terminal.run("outbox") == EXIT_OK
+    assert terminal.out == (
+        "To: a@example.com\nDate: 2026-03-10 12:00:00 UTC\nSubject: Your code\n\n123456 [b]is it[/b]\n\n"
+    )
+
+
+def test_lookups_are_exported_and_then_left_alone(seeded: Terminal, tmp_path: Path) -> None:
+    assert seeded.run("catalog", "export-lookups", str(tmp_path / "lookups")) == EXIT_OK
+    assert "product.yml" in seeded.out
+    assert seeded.run("catalog", "export-lookups", str(tmp_path / "lookups")) == EXIT_OK
+    assert "Nothing changed" in seeded.out
+
+
+def test_a_wrong_setting_is_one_sentence(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRONTDESK_BRAND_FILE", "/does/not/exist.yml")
+
+    assert terminal.run("seed") == EXIT_FAILED
+    assert terminal.err.count("\n") == 1 and "no such file" in terminal.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["unknown"], [], ["search"], ["search", "x", "--limit", "0"], ["seed", "--date", "x"]]
+)
+def test_wrong_arguments_exit_as_argparse_does(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == EXIT_USAGE

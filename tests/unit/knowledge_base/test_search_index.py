@@ -1,0 +1,218 @@
+"""Import and search together: what goes in, what is embedded again, what is found, on both databases."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, text
+
+from knowledge_base.brand import load_brand
+from knowledge_base.database import Database
+from knowledge_base.importer import ArticleError, ImportReport, import_articles
+from knowledge_base.schema import Article, Passage
+from knowledge_base.search import KnowledgeSearch, fuse, query_words
+from tests.unit.knowledge_base.hashing_encoder import HashingEncoder
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
+BRAND = load_brand()
+ARTICLES = {
+    "descale-a-kettle": (
+        "how-to",
+        "kettles",
+        "Boil vinegar in it.\n\n## With citric acid\nStir in powder and wait.\n\n## How often\nEvery month.",
+    ),
+    "delivery-costs": ("delivery", None, "Standard delivery costs £4.95.\n\n## Express\nExpress costs £9.95."),
+    "returns": ("returns", None, "Thirty days from delivery.\n\n## Opened goods\nEarbuds cannot go back once opened."),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with three articles."""
+    for slug, (topic, category, body) in ARTICLES.items():
+        write(tmp_path, slug, body, topic, category)
+    return tmp_path
+
+
+def write(folder: Path, slug: str, body: str, topic: str = "how-to", category: str | None = None) -> None:
+    head = f"title: {slug.replace('-', ' ').capitalize()}\ntopic: {topic}\n"
+    head += f"category: {category}\n" if category else ""
+    (folder / f"{slug}.md").write_text(f"---\n{head}---\n{body}\n", encoding="utf-8")
+
+
+def run_import(database: Database, folder: Path, encoder: HashingEncoder | None = None) -> ImportReport:
+    return import_articles(database, encoder or HashingEncoder(), folder, BRAND, now=NOW)
+
+
+def test_articles_go_in_as_passages_with_their_vectors(database: Database, folder: Path) -> None:
+    report = run_import(database, folder)
+
+    assert report == ImportReport(added=3, changed=0, unchanged=0, retired=0, passages=7)
+    with database.reading() as session:
+        passage = session.scalars(select(Passage).where(Passage.heading == "With citric acid")).one()
+        assert (passage.title, passage.position) == ("Descale a kettle", 1)
+        vector = np.frombuffer(passage.embedding, dtype="<f4")
+        assert vector.shape == (64,) and np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+        article = session.scalars(select(Article).where(Article.slug == "delivery-costs")).one()
+        assert (article.category, article.url) == ("delivery", f"{BRAND.site_url}/help/delivery-costs")
+
+
+def test_a_second_import_embeds_nothing(database: Database, folder: Path) -> None:
+    run_import(database, folder)
+    encoder = HashingEncoder()
+    version = KnowledgeSearch(database, encoder).version()
+
+    assert run_import(database, folder, encoder) == ImportReport(0, 0, unchanged=3, retired=0, passages=7)
+    assert encoder.encoded == []
+    assert KnowledgeSearch(database, encoder).version() == version
+
+
+def test_only_what_changed_is_embedded_again_and_what_left_is_retired(database: Database, folder: Path) -> None:
+    run_import(database, folder)
+    write(folder, "returns", "Sixty days now.", "returns")
+    (folder / "delivery-costs.md").unlink()
+    encoder = HashingEncoder()
+
+    report = run_import(database, folder, encoder)
+
+    assert report == ImportReport(added=0, changed=1, unchanged=1, retired=1, passages=4)
+    assert encoder.encoded == ["Returns\nSixty days now."]
+    found = KnowledgeSearch(database, encoder).search("delivery costs standard express", limit=10)
+    assert "delivery-costs" not in {hit.slug for hit in found}
+    with database.reading() as session:
+        assert session.scalars(select(Article).where(Article.slug == "delivery-costs")).one().retired_at == NOW
+
+
+def test_a_retired_article_comes_back(database: Database, folder: Path) -> None:
+    run_import(database, folder)
+    (folder / "returns.md").rename(folder / "returns.kept")
+    run_import(database, folder)
+    (folder / "returns.kept").rename(folder / "returns.md")
+
+    assert run_import(database, folder).added == 1
+    assert KnowledgeSearch(database, HashingEncoder()).search("earbuds opened")[0].slug == "returns"
+
+
+def test_another_encoder_embeds_everything_again(database: Database, folder: Path) -> None:
+    run_import(database, folder)
+
+    assert run_import(database, folder, HashingEncoder(dimension=32)).changed == 3
+
+
+def test_nothing_is_written_when_one_article_has_a_fault(database: Database, folder: Path) -> None:
+    (folder / "broken.md").write_text("no front matter", encoding="utf-8")
+
+    with pytest.raises(ArticleError, match=r"broken\.md"):
+        run_import(database, folder)
+    with database.reading() as session:
+        assert session.scalars(select(Article)).all() == []
+
+
+def test_progress_names_each_article_and_ends_full(database: Database, folder: Path) -> None:
+    seen: list[tuple[int, int, str]] = []
+    import_articles(
+        database, HashingEncoder(), folder, BRAND, now=NOW, progress=lambda *progress: seen.append(progress)
+    )
+
+    assert seen == [(0, 3, "delivery-costs"), (1, 3, "descale-a-kettle"), (2, 3, "returns"), (3, 3, "")]
+
+
+def test_a_question_finds_its_passage_by_words_and_by_vector(database: Database, folder: Path) -> None:
+    run_import(database, folder)
+
+    hit = KnowledgeSearch(database, HashingEncoder()).search("how do I descale with citric acid powder?")[0]
+
+    assert (hit.slug, hit.heading, hit.text) == (
+        "descale-a-kettle",
+        "With citric acid",
+        "Stir in powder and wait.",
+    )
+    assert (hit.text_rank, hit.vector_rank) == (1, 1)
+    assert hit.score == pytest.approx(3 / 61)
+    assert 0 < hit.similarity <= 1
+
+
+def test_word_forms_are_found(database: Database, folder: Path) -> None:
+    run_import(database, folder)
+
+    hits = KnowledgeSearch(database, HashingEncoder()).search("descaling kettles")
+
+    assert hits[0].slug == "descale-a-kettle" and hits[0].text_rank is not None
+
+
+def test_a_category_keeps_the_others_out(database: Database, folder: Path) -> None:
+    run_import(database, folder)
+    search = KnowledgeSearch(database, HashingEncoder())
+
+    assert {hit.slug for hit in search.search("costs of delivery", limit=10, category="returns")} == {"returns"}
+    assert search.search("costs of delivery", category="bananas") == []
+
+
+def test_the_limit_holds_and_nothing_is_found_for_nothing(database: Database, folder: Path) -> None:
+    run_import(database, folder)
+    search = KnowledgeSearch(database, HashingEncoder())
+
+    assert len(search.search("delivery", limit=2)) == 2
+    assert search.search("", limit=5) == search.search("   ") == search.search("delivery", limit=0) == []
+
+
+def test_an_empty_knowledge_base_finds_nothing(database: Database) -> None:
+    assert KnowledgeSearch(database, HashingEncoder()).search("delivery") == []
+
+
+def test_a_running_search_sees_a_new_import(database: Database, folder: Path) -> None:
+    search = KnowledgeSearch(database, HashingEncoder())
+    assert search.search("wattage of toasters") == []
+    write(folder, "toasters", "The wattage of toasters is printed below them.")
+    run_import(database, folder)
+
+    assert search.search("wattage of toasters")[0].slug == "toasters"
+
+
+def test_passages_of_another_encoder_are_found_by_their_words_and_the_log_says_so(
+    database: Database, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_import(database, folder)
+    with caplog.at_level(logging.WARNING, logger="knowledge_base.search"):
+        hits = KnowledgeSearch(database, HashingEncoder(name="other")).search("citric acid")
+
+    assert hits[0].slug == "descale-a-kettle"
+    assert (hits[0].vector_rank, hits[0].similarity) == (None, 0.0)
+    assert "import the articles again" in caplog.text
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(
+    st.text(max_size=60)
+    | st.sampled_from(['"', "'", "NEAR(a b)", "a AND", "*", "title:x", "a:b", "! & |", "\x00", "()"])
+)
+def test_any_text_is_a_safe_query(database: Database, query: str) -> None:
+    assert KnowledgeSearch(database, HashingEncoder()).search(query + " kettle", limit=1) == []
+
+
+@pytest.mark.parametrize(
+    "query", ['"', "a AND (b", "it's", "x; DROP TABLE passages", "kettle*", "-kettle", "a\x00b", "\ud83d"]
+)
+def test_operators_and_quotes_are_plain_words(database: Database, folder: Path, query: str) -> None:
+    run_import(database, folder)
+
+    assert KnowledgeSearch(database, HashingEncoder()).search(f"{query} kettle")[0].slug == "descale-a-kettle"
+    with database.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM passages")).scalar_one() == 7
+
+
+def test_ranks_are_fused_by_reciprocal_rank_and_vectors_count_twice() -> None:
+    assert fuse([1, 2], [2, 3]) == [(2, 1 / 62 + 2 / 61), (3, 2 / 62), (1, 1 / 61)]
+
+
+def test_common_words_are_left_out_unless_there_are_no_others() -> None:
+    assert query_words("How do I descale THE kettle, the kettle?") == ["descale", "kettle"]
+    assert query_words("what is it") == ["what", "is", "it"]
