@@ -86,7 +86,7 @@ class Need(Step):
 
     def from_answer(self, turn: Turn, state: FlowState) -> Any:
         if turn.is_button:
-            return next(iter(turn.values("need")), None) or (ANY if turn.intent == "deny" else None)
+            return ANY if turn.intent == "deny" else None
         if turn.intent == "deny" or (_NO_MATTER.search(turn.text) and turn.words <= 5):
             return ANY
         return turn.text[:LONGEST_NEED] if turn.text else None

@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from frontdesk.brand import BrandError
 from knowledge_base.articles import ArticleError
-from knowledge_base.brand import BrandError
 from knowledge_base.cli.arguments import build_parser
 from knowledge_base.cli.context import EXIT_DATABASE, EXIT_FAILED, CommandFailed, Context
 from knowledge_base.database import DatabaseUnavailable

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from knowledge_base.brand import Brand, UnknownPlaceholder
+from frontdesk.brand import Brand, UnknownPlaceholder
 
 # Raised when the way articles are cut or embedded changes: then every one is imported anew.
 CUTTING_VERSION = 1

@@ -11,8 +11,8 @@ import numpy as np
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from frontdesk.brand import Brand
 from knowledge_base.articles import ArticleError, SourceArticle, read_articles
-from knowledge_base.brand import Brand
 from knowledge_base.database import Database
 from knowledge_base.encoder import Encoder
 from knowledge_base.passages import CutPassage, cut, in_context

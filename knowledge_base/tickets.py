@@ -7,11 +7,11 @@ from datetime import datetime, timedelta, timezone
 
 from sqlalchemy.orm import Session
 
+from frontdesk.support_hours import SupportHours
 from knowledge_base.column_types import storable
 from knowledge_base.policies import policy_count
 from knowledge_base.principal import Principal
 from knowledge_base.schema import Ticket
-from knowledge_base.support_hours import SupportHours
 from knowledge_base.views import TicketView
 
 EMAIL = re.compile(r"[^@\s\0]{1,64}@[^@\s\0]{1,180}\.[^@\s\0.]{2,}")

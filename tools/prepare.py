@@ -93,7 +93,14 @@ def database_parts(environment: Mapping[str, str], root: Path = ROOT, *, fresh_l
         Part(
             "articles",
             "Importing the articles",
-            ("data/knowledge", "brand.yml", "knowledge_base/importer.py", "knowledge_base/passages.py"),
+            (
+                "data/knowledge",
+                "brand.yml",
+                "frontdesk/brand.py",
+                "knowledge_base/articles.py",
+                "knowledge_base/importer.py",
+                "knowledge_base/passages.py",
+            ),
             ("import", "data/knowledge"),
             {**place, **{name: environment.get(name, "") for name in (ENCODER_VARIABLE, BRAND_VARIABLE)}},
             product=file,
@@ -103,7 +110,12 @@ def database_parts(environment: Mapping[str, str], root: Path = ROOT, *, fresh_l
         Part(
             "lookups",
             "Writing the product names for training",
-            ("knowledge_base/seed", "knowledge_base/lookups.py", "knowledge_base/category_words.yml"),
+            (
+                "knowledge_base/seed",
+                "knowledge_base/lookups.py",
+                "knowledge_base/category_words.py",
+                "knowledge_base/category_words.yml",
+            ),
             ("catalog", "export-lookups", LOOKUPS),
             {**place, "demo": str(demo)},
             product=root / LOOKUPS,

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from sqlalchemy import inspect
 
-from knowledge_base.brand import Brand, load_brand
+from frontdesk.brand import Brand, load_brand
 from knowledge_base.database import Database
 from knowledge_base.encoder import Encoder
 from knowledge_base.settings import DatabaseSettings

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from knowledge_base.brand import Brand
+from frontdesk.brand import Brand
 from knowledge_base.policies import DEFAULT_POLICIES
 from knowledge_base.seed.rows import Row
 

@@ -9,7 +9,7 @@ import random
 from datetime import date, timedelta
 from decimal import Decimal
 
-from knowledge_base.brand import Brand
+from frontdesk.brand import Brand
 from knowledge_base.seed.catalogue_files import (
     SeedCatalogue,
     SeedProduct,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ def read_examples(path: Path) -> list[Example]:
     """The examples of a Rasa NLU file, annotations taken out of the text."""
     examples: list[Example] = []
     for block in yaml.safe_load(path.read_text(encoding="utf-8"))["nlu"]:
+        if "intent" not in block:
+            continue  # synonyms, patterns, lookups
         for line in block.get("examples", "").splitlines():
             if line.strip().startswith("- "):
                 text, spans = _without_annotations(line.strip()[2:].strip())
@@ -54,7 +57,9 @@ class TrainedModel:
 
     def __init__(self, archive: Path) -> None:
         from rasa.core.agent import load_agent
+        from rasa.utils.log_utils import configure_structlog
 
+        configure_structlog(logging.WARNING)  # else a line a message
         self._loop = asyncio.new_event_loop()
         self._agent = self._loop.run_until_complete(load_agent(model_path=str(archive)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,14 +47,19 @@ def sqlite_urls(tmp_path_factory: pytest.TempPathFactory) -> MakeUrl:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_server() -> Iterator[str]:
     """A PostgreSQL server for this run; gives the URL of its maintenance database."""
-    server = pgserver.get_server(Path(tmp_path_factory.mktemp("postgresql")) / "data", cleanup_mode="stop")
+    # Not under pytest's own folder: as root the server runs as another user, and pytest closes its folder to others
+    # whenever a second run starts.
+    folder = Path(tempfile.mkdtemp(prefix="frontdesk-postgresql-"))
+    folder.chmod(0o755)
+    server = pgserver.get_server(folder / "data", cleanup_mode="stop")
     for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nothing here outlives the run
         as_superuser(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")
     as_superuser(server.get_uri(), "SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from frontdesk.brand import load_brand
 from knowledge_base.articles import ArticleError, read_articles
-from knowledge_base.brand import load_brand
 
 BRAND = load_brand()
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy.orm import Session
 
+from frontdesk.brand import load_brand
 from knowledge_base import catalog
-from knowledge_base.brand import load_brand
 from knowledge_base.database import Database
 from knowledge_base.seed.generator import generate
 from knowledge_base.seed.rows import CATALOGUE_TABLES, SeedRows

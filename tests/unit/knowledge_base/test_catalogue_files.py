@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from knowledge_base.brand import load_brand
+from frontdesk.brand import load_brand
 from knowledge_base.seed.catalogue_files import (
     CATEGORY_ORDER,
     SEED_FOLDER,

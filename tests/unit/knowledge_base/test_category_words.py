@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from knowledge_base.brand import load_brand
+from frontdesk.brand import load_brand
 from knowledge_base.catalog_views import CategoryView
 from knowledge_base.category_words import match_category, words_of
 from knowledge_base.seed.catalogue_files import load_catalogue

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
+from frontdesk.support_hours import OpeningTimes, SupportHours
 from knowledge_base.database import Database
 from knowledge_base.erase import erase_conversation
 from knowledge_base.identity import TooManyCodeRequests, confirm_code, principal_for, request_code
@@ -17,7 +18,6 @@ from knowledge_base.mail import OutboxMailer
 from knowledge_base.orders import cancel_order
 from knowledge_base.outcomes import rate, record
 from knowledge_base.schema import Base, ConversationOutcome, Customer, Order, OutboxMail, Rating, Ticket
-from knowledge_base.support_hours import OpeningTimes, SupportHours
 from knowledge_base.tickets import create_ticket
 
 PEPPER = b"a secret key that only tests use"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from knowledge_base.brand import load_brand
+from frontdesk.brand import load_brand
 from knowledge_base.database import Database
 from knowledge_base.lookups import export_lookups, product_names
 from knowledge_base.seed.generator import generate

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from knowledge_base.brand import load_brand
+from frontdesk.brand import load_brand
 from knowledge_base.catalog_views import CategoryView
 from knowledge_base.category_words import words_of
 from knowledge_base.product_names import MATCH_FLOOR, NamedProduct, rank_names, tokens

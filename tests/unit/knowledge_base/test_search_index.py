@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
-from knowledge_base.brand import load_brand
+from frontdesk.brand import load_brand
 from knowledge_base.database import Database
 from knowledge_base.importer import ArticleError, ImportReport, import_articles
 from knowledge_base.schema import Article, Passage

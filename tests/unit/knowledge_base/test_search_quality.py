@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from knowledge_base.brand import load_brand
+from frontdesk.brand import load_brand
 from knowledge_base.database import Database
 from knowledge_base.importer import import_articles
 from knowledge_base.search import KnowledgeSearch

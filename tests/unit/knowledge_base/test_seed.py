@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import func, select, text
 
+from frontdesk.brand import load_brand
 from knowledge_base.addresses import checked_postcode
-from knowledge_base.brand import load_brand
 from knowledge_base.database import Database
 from knowledge_base.orders import cancellation, get_order
 from knowledge_base.principal import Principal

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy.orm import Session
 
+from frontdesk.support_hours import OpeningTimes, SupportHours
 from knowledge_base.database import Database
 from knowledge_base.principal import NotVerified, Principal
 from knowledge_base.schema import Ticket
-from knowledge_base.support_hours import OpeningTimes, SupportHours
 from knowledge_base.tickets import InvalidContact, after_support_hours, create_ticket
 
 WEEKDAY, SATURDAY = OpeningTimes(time(8), time(20)), OpeningTimes(time(9), time(17))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from knowledge_base.brand import DEFAULT_BRAND_FILE, BrandError, UnknownPlaceholder, load_brand
+from frontdesk.brand import DEFAULT_BRAND_FILE, BrandError, UnknownPlaceholder, load_brand
 
 VALID = yaml.safe_load(DEFAULT_BRAND_FILE.read_text(encoding="utf-8"))
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from knowledge_base.support_hours import OpeningTimes, SupportHours
+from frontdesk.support_hours import OpeningTimes, SupportHours
 
 LONDON = ZoneInfo("Europe/London")
 DAY = OpeningTimes(time(8), time(20))

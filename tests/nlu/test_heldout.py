@@ -1,0 +1,64 @@
+"""The trained model on messages it has never seen: floors, so that a change that makes it worse is noticed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from evaluation import TrainedModel, read_examples
+from scores import FOLDER, Scores, score
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL = Path(os.environ.get("FRONTDESK_MODEL", ROOT / "models" / "frontdesk.tar.gz"))
+
+# Measured values stand in docs/numbers.md; a floor lies about two points below its value.
+INTENT_F1_FLOOR = 0.92
+ENTITY_F1_FLOOR = 0.80
+IN_SCOPE_FLOOR = 0.93
+OPEN_FLOOR = 0.42
+OFF_TOPIC_FLOOR = 0.40
+TOPIC_FLOOR = 0.85
+
+
+@pytest.fixture(scope="module")
+def scores() -> Scores:
+    if not MODEL.exists():
+        pytest.fail(f"there is no trained model at {MODEL}: run `make train` first")
+    return score(TrainedModel(MODEL))
+
+
+def test_intents_of_unseen_messages_are_recognised(scores: Scores) -> None:
+    assert scores.intent_f1 >= INTENT_F1_FLOOR
+
+
+def test_small_talk_gets_the_reply_of_its_topic(scores: Scores) -> None:
+    assert scores.topic_accuracy >= TOPIC_FLOOR
+
+
+def test_entities_of_unseen_messages_are_found(scores: Scores) -> None:
+    assert scores.entity_f1 >= ENTITY_F1_FLOOR
+
+
+def test_requests_of_the_shop_stay_with_its_dialogue(scores: Scores) -> None:
+    assert scores.in_scope_kept >= IN_SCOPE_FLOOR
+
+
+def test_open_questions_reach_the_knowledge_base(scores: Scores) -> None:
+    assert scores.open_routed >= OPEN_FLOOR
+
+
+def test_messages_for_no_intent_reach_the_knowledge_base(scores: Scores) -> None:
+    assert scores.off_topic_routed >= OFF_TOPIC_FLOOR
+
+
+def test_no_held_out_message_was_trained_on() -> None:
+    trained = {
+        example.text.lower() for path in (ROOT / "data" / "nlu").glob("*.yml") for example in read_examples(path)
+    }
+    both = [example.text for example in read_examples(FOLDER / "heldout.yml") if example.text.lower() in trained]
+    assert both == []
