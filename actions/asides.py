@@ -9,6 +9,8 @@ from actions.catalogue import TOPICS, describe, match
 from actions.knowledge import find_passages
 from actions.services import Services
 from actions.turn import Turn
+from knowledge_base import catalog
+from knowledge_base.catalog import ProductView
 
 ASIDE_INTENTS = frozenset(
     {
@@ -23,8 +25,7 @@ ASIDE_INTENTS = frozenset(
 async def answer_aside(dispatcher: CollectingDispatcher, tracker: Tracker, turn: Turn, here: Services) -> None:
     """Says what the rule for this intent would say outside a flow."""
     if turn.intent in TOPICS:
-        named = turn.spans("product")
-        product = await match(named[0], here) if named else None
+        product = await meant_product(turn, tracker.get_slot("product"), here)
         if product is not None:
             await describe(dispatcher, product, TOPICS[turn.intent], turn.text, here)
         else:
@@ -34,6 +35,15 @@ async def answer_aside(dispatcher: CollectingDispatcher, tracker: Tracker, turn:
         dispatcher.utter_message(response=small_talk(tracker))
     else:
         dispatcher.utter_message(response=f"utter_{turn.intent}")
+
+
+async def meant_product(turn: Turn, sku: str | None, here: Services) -> ProductView | None:
+    """The product that a message names, or the one of the turns before (`sku`) that it points back to."""
+    if named := turn.spans("product"):
+        return await match(named[0], here)
+    if sku is None or not turn.points_back:
+        return None
+    return await here.read(lambda session: catalog.get_product(session, sku))
 
 
 def small_talk(tracker: Tracker) -> str:

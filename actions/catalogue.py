@@ -53,6 +53,8 @@ async def match(text: str, here: Services, like: str | None = None) -> ProductVi
     """
 
     def look(session: Session) -> ProductView | None:
+        if (exact := catalog.get_product(session, text)) is not None:
+            return exact  # its SKU
         found = catalog.match_products(session, text, limit=CANDIDATES)
         if not found:
             return None

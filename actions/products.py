@@ -10,6 +10,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.asides import meant_product
 from actions.base import SafeAction
 from actions.catalogue import TOPICS, describe, match, product_card, stock_text
 from actions.flow import FlowCompletion, FlowState, FlowValidation, Rejected, Step
@@ -28,14 +29,14 @@ _NO_MATTER = re.compile(
     r"doesn'?t matter|whatever|no|nothing|none|skip|open)\b",
     re.I,
 )
-_POINTS_BACK = re.compile(r"\b(it|its|it's|this|that|they|them|these|those|one)\b", re.I)
 
 
 class Category(Step):
     slot = "category"
 
     def from_entities(self, turn: Turn, state: FlowState) -> Any:
-        found = turn.values("category")
+        # As typed, not the category that a synonym stands for: "robot vacuum" says more than "vacuum-cleaners".
+        found = turn.spans("category")
         return found[-1].lower() if found else None
 
     def from_answer(self, turn: Turn, state: FlowState) -> Any:
@@ -95,11 +96,17 @@ class Need(Step):
 class ValidateProductFinder(FlowValidation):
     form = "product_finder_form"
     steps = (Category(), Budget(), Need())
-    own_intents = frozenset({"find_product", "inform", "ask_availability", "ask_price"})
+    own_intents = frozenset({"find_product", "inform"})
     fresh_slots = ("category", "category_kind", "budget", "budget_from", "need", "brand_wanted")
 
     async def _begin(self, turn: Turn, state: FlowState) -> None:
         await super()._begin(turn, state)
+        if state.get("category") is None and not turn.is_button:
+            # A category that is too badly spelt for the entity extractor may still be found in the whole message.
+            found = await state.services.read(lambda session: catalog.match_category(session, turn.text))
+            if found is not None:
+                state.set("category", found.slug)
+                state.set("category_kind", found.kind or None)
         brands = turn.values("brand")
         state.set("brand_wanted", brands[-1] if brands else None)
 
@@ -197,7 +204,7 @@ class ValidateProduct(FlowValidation):
 
     async def _begin(self, turn: Turn, state: FlowState) -> None:
         # "Is it in stock?" is about the product of the turns before; without such a word it may be about any.
-        if not _POINTS_BACK.search(turn.text):
+        if not turn.points_back:
             state.set("product", None)
         await super()._begin(turn, state)
         state.set("product_topic", TOPICS.get(turn.intent, "details"))
@@ -230,8 +237,7 @@ class ActionWarranty(SafeAction):
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         here, turn = services(), Turn.of(tracker)
-        named = turn.spans("product")
-        product = await match(named[0], here) if named else None
+        product = await meant_product(turn, tracker.get_slot("product"), here)
         if product is None:
             dispatcher.utter_message(response="utter_ask_warranty")
         else:

@@ -32,6 +32,7 @@ _POSITION = re.compile(
     r"^\W*(?:the |number |no\.? |item )*(\d|first|second|third|fourth|last)(?:st|nd|rd|th)?(?: one| item)?\W*$", re.I
 )
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
+_VAGUE = frozenset({"broken", "faulty", "damaged", "wrong", "defective", "not working", "doesn't work"})
 _SAME = re.compile(r"\b(same|identical|another one|new one|like for like|replacement)\b", re.I)
 _REFUND = re.compile(r"\b(refund|money|cash)\b", re.I)
 _REPLACEMENT = re.compile(r"\b(replac\w*|new one|another|exchange|swap|same)\b", re.I)
@@ -111,7 +112,8 @@ class Reason(Step):
     free_text = True
 
     def from_entities(self, turn: Turn, state: FlowState) -> Any:
-        said = turn.spans("reason")
+        # "It's broken" starts a claim; what is broken about it is still to be asked.
+        said = [words for words in turn.spans("reason") if words.lower() not in _VAGUE]
         return said[-1][:LONGEST_REASON] if said else None
 
     def from_answer(self, turn: Turn, state: FlowState) -> Any:

@@ -17,6 +17,7 @@ ORDER_NUMBER = re.compile(r"(?<![\w£$€.,@-])#?(\d{4,5})(?![\w@-])(?![.,]\d)")
 EMAIL = re.compile(r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 POSTCODE = re.compile(r"\b([A-Za-z]{1,2}\d[A-Za-z\d]?)\s*(\d[A-Za-z]{2})\b")
 _AMOUNT = re.compile(r"\d+(?:[.,]\d{1,2})?")
+_POINTS_BACK = re.compile(r"\b(it|its|it's|this|that|they|them|these|those|one)\b", re.IGNORECASE)
 _QUESTION_START = re.compile(
     r"^\s*(?:(?:and|but|so|ok|okay|hi|hello|hey|please|sorry|quick question)[,:]?\s+)*"
     r"(?:how|what|what's|whats|when|where|why|which|who|whose|can|could|do|does|did|is|are|will|would|should|may)\b",
@@ -74,6 +75,11 @@ class Turn:
     @property
     def words(self) -> int:
         return len(self.text.split())
+
+    @property
+    def points_back(self) -> bool:
+        """Whether the message speaks of something named before ("is it in stock")."""
+        return bool(_POINTS_BACK.search(self.text))
 
     def activated(self, form: str) -> bool:
         """Whether `form` was started by this message."""

@@ -65,9 +65,9 @@ def _take_over_articles(target: Path) -> None:
     """
     prepared = sqlite_file(os.environ.get(URL_VARIABLE) or f"sqlite:///{VAR / 'frontdesk.db'}")
     if prepared is not None and prepared.is_file():
-        with closing(sqlite3.connect(f"file:{prepared}?mode=ro", uri=True)) as source:
-            with closing(sqlite3.connect(target)) as copy:
-                source.backup(copy)
+        reader = sqlite3.connect(f"file:{prepared}?mode=ro", uri=True)
+        with closing(reader) as source, closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
 
 
 @pytest.fixture(scope="session")

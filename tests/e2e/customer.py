@@ -15,7 +15,7 @@ from tests.e2e.shop_database import ShopDatabase
 ANSWER_SECONDS = 60
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Answer:
     """What came back for one message; `"words" in answer` looks into all its texts."""
 
@@ -51,6 +51,10 @@ class Answer:
     def __contains__(self, words: str) -> bool:
         return words in self.text
 
+    def __repr__(self) -> str:
+        """Short, so that a failed assertion shows what was said."""
+        return f"<{self.text} {self.buttons or ''}>"
+
 
 def post(url: str, body: bytes) -> tuple[int, bytes]:
     """Status and body of a POST, whatever the status."""
@@ -62,7 +66,7 @@ def post(url: str, body: bytes) -> tuple[int, bytes]:
         return error.code, error.read()
 
 
-@dataclass
+@dataclass(repr=False)
 class Customer:
     """Talks to the assistant at `base_url` under one conversation id."""
 

@@ -65,7 +65,7 @@ def action_server(port: int, log: Path) -> Service:
     """`python -m actions` on a port."""
     return Service(
         name="action server",
-        command=(sys.executable, "-m", "actions"),
+        command=(sys.executable, "-W", "ignore", "-m", "actions"),
         port=port,
         port_variable="FRONTDESK_ACTIONS_PORT",
         ready_url=f"http://{LOOPBACK}:{port}/ready",
@@ -75,7 +75,7 @@ def action_server(port: int, log: Path) -> Service:
 
 def rasa_server(port: int, log: Path) -> Service:
     """`python -m rasa run` with the trained model on a port."""
-    command = [sys.executable, "-m", "rasa", "run", "--model", str(model_file())]
+    command = [sys.executable, "-m", "rasa.__main__", "run", "--model", str(model_file())]
     command += ["--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]
     command += ["--interface", LOOPBACK, "--port", str(port)]
     return Service(

@@ -80,10 +80,11 @@ class ShopDatabase:
         query = "SELECT quantity FROM stock s JOIN products p ON p.id = s.product_id WHERE p.name = ?"
         return int(self.value(query, product))
 
-    def refunds(self, number: str) -> list[tuple[Any, ...]]:
-        """`(amount, state, reason)` of each refund of an order."""
+    def refunds(self, number: str) -> list[tuple[str, str, str]]:
+        """`(amount, state, reason)` of each refund of an order, the amount as "£64.98" (the column holds pence)."""
         query = "SELECT r.amount, r.state, r.reason FROM refunds r JOIN orders o ON o.id = r.order_id"
-        return self.rows(f"{query} WHERE o.number = ? ORDER BY r.id", number)
+        found = self.rows(f"{query} WHERE o.number = ? ORDER BY r.id", number)
+        return [(f"£{pence / 100:,.2f}", state, reason) for pence, state, reason in found]
 
     def returns(self, number: str) -> list[dict[str, Any]]:
         """Each return of an order: number, kind, reason, wish, label_url, and items as `(name, pieces)`."""

@@ -57,7 +57,7 @@ def test_cancelling_puts_the_goods_back_and_notes_the_refund(customer: Customer,
     assert "£64.98" in done
     assert shop.order_state("1043") == "cancelled"
     assert shop.stock("Norvane Swift 1.7") == kettles + 1
-    assert [refund[1:] for refund in shop.refunds("1043")] == [("authorisation_released", "cancelled")]
+    assert shop.refunds("1043") == [("£64.98", "authorisation_released", "cancelled")]
     assert ("flow_completed", "cancel_order") in shop.outcomes(customer.sender)
 
 
@@ -164,7 +164,7 @@ def test_the_refund_of_a_return_under_way_is_explained(customer: Customer, shop:
     answer = customer.asks("where is my refund for order 1409?", DANIEL)
     [(amount, state, _)] = shop.refunds("1409")
     assert state == "awaiting_parcel"
-    assert f"Your refund of £{float(amount):.2f} for order 1409 starts when the parcel reaches us" in answer
+    assert f"Your refund of {amount} for order 1409 starts when the parcel reaches us" in answer
 
 
 def test_without_a_refund_the_customer_hears_how_one_starts(customer: Customer) -> None:

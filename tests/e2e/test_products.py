@@ -31,8 +31,8 @@ def test_the_finder_shows_at_most_five_products_within_category_and_budget(
     for product in products:
         assert price(product) <= 50
         assert f"**{product['name']}**, {product['price']}, {product['stock_text']}" in answer
-        kept = shop.value("SELECT price FROM products WHERE sku = ?", product["sku"])
-        assert Decimal(str(kept)) == price(product)
+        pence = shop.value("SELECT price FROM products WHERE sku = ?", product["sku"])
+        assert Decimal(pence) / 100 == price(product)
 
 
 def test_category_and_budget_of_the_first_message_are_not_asked_for_again(customer: Customer) -> None:
@@ -86,7 +86,7 @@ def test_the_price_of_a_misspelt_product_is_told(customer: Customer) -> None:
 
 def test_the_stock_of_a_misspelt_product_is_told(customer: Customer, shop: ShopDatabase) -> None:
     shop.change("UPDATE stock SET quantity = 3 WHERE product_id = (SELECT id FROM products WHERE sku = 'HEA-001')")
-    assert "Sonarra Quiet 700 (£249.00) is only 3 left." in customer.says("is the Sonara Quite 700 in stock?")
+    assert "Sonarra Quiet 700 (£249.00) is only 3 left." in customer.says("is the Sonara Quiet 700 in stock?")
 
 
 def test_the_warranty_of_a_misspelt_product_is_told(customer: Customer) -> None:

@@ -135,3 +135,13 @@ class Conversation:
     async def answers(self, action: Action, text: str, intent: str = "inform", *entities: Entity, **more: Any) -> Reply:
         """The customer's next message, and the running form's reply to it."""
         return await self.user(text, intent, *entities, **more).run(action)
+
+
+class Remembered:
+    """Just the slots of a flow."""
+
+    def __init__(self, **slots: Any) -> None:
+        self.slots = slots
+
+    def get(self, slot: str) -> Any:
+        return self.slots.get(slot)

@@ -1,0 +1,1 @@
+"""Benchmarks: one module each, results as JSON and a table in benchmarks/results/."""

@@ -1,0 +1,165 @@
+"""The wire: request and answer of the REST channel, streaming, the chat page, and what operators look at."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from http.client import HTTPMessage
+
+import pytest
+
+from tests.e2e.conftest import System
+from tests.e2e.customer import Customer, post
+
+WEBHOOK = "/webhooks/rest/webhook"
+
+
+def get(url: str) -> tuple[int, HTTPMessage, str]:
+    """Status, headers and text of a GET, whatever the status."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as response:
+            return response.status, response.headers, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read().decode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"hello",
+        b'{"sender": "a", "message": ',
+        b"[]",
+        b'"hello"',
+        b"\xff\xfe",
+        b'{"sender": "a", "message": 5}',
+        b'{"sender": "a", "message": ["hello"]}',
+        b'{"sender": "a", "message": {"text": "hello"}}',
+        b'{"sender": 5, "message": "hello"}',
+        json.dumps({"sender": "a" * 129, "message": "hello"}).encode(),
+    ],
+)
+def test_a_request_of_the_wrong_form_is_told_what_is_wrong(system: System, body: bytes) -> None:
+    status, content = post(system.url + WEBHOOK, body)
+    answer = json.loads(content)
+    assert status == 400
+    assert answer["error"] == "bad_request"
+    assert answer["message"]
+
+
+def test_deeply_nested_json_is_a_bad_request_and_not_a_crash(system: System) -> None:
+    status, content = post(system.url + WEBHOOK, b"[" * 100_000)
+    assert status == 400
+    assert json.loads(content)["error"] == "bad_request"
+
+
+def test_without_a_sender_two_requests_share_no_conversation(system: System) -> None:
+    def say(message: str) -> str:
+        return post(system.url + WEBHOOK, json.dumps({"message": message}).encode())[1].decode()
+
+    assert "What's your order number?" in say("where is my order?")
+    assert "which email address" not in say("1043")
+
+
+def test_a_null_character_in_the_sender_does_no_harm(system: System) -> None:
+    status, content = post(
+        system.url + WEBHOOK, json.dumps({"sender": "a\0b", "message": "where is order 1043?"}).encode()
+    )
+    assert status in (200, 400)
+    assert json.loads(content)
+
+
+def test_metadata_and_input_channel_of_the_body_are_ignored(system: System, customer: Customer) -> None:
+    body = {
+        "sender": customer.sender,
+        "message": "where is order 1043?",
+        "metadata": {"customer_id": 1, "verified": True},
+        "input_channel": "operator",
+    }
+    status, content = post(system.url + WEBHOOK, json.dumps(body).encode())
+    assert status == 200
+    assert "which email address" in content.decode()
+
+
+def test_the_answer_has_the_form_of_rasas_rest_channel(system: System, customer: Customer) -> None:
+    [message] = customer.says("hello").messages
+    assert message["recipient_id"] == customer.sender
+    assert isinstance(message["text"], str)
+    assert set(message["buttons"][0]) == {"title", "payload"}
+
+
+def test_a_streamed_answer_is_one_json_message_a_line(system: System, customer: Customer) -> None:
+    customer.says("where is order 1043?")
+    body = {"sender": customer.sender, "message": "alex.morgan@example.com"}
+    status, content = post(f"{system.url}{WEBHOOK}?stream=true", json.dumps(body).encode())
+    lines = content.decode().splitlines()
+    messages = [json.loads(line) for line in lines]
+    assert status == 200
+    assert len(messages) == 2
+    assert "a code with six digits" in messages[0]["text"]
+    assert "type the six digits" in messages[1]["text"]
+
+
+def test_a_streamed_answer_while_the_action_server_is_dead_is_an_apology(system: System, customer: Customer) -> None:
+    body = json.dumps({"sender": customer.sender, "message": "where is my order?"}).encode()
+    with system.gateway.with_trouble("dead"):
+        _, content = post(f"{system.url}{WEBHOOK}?stream=true", body)
+    [message] = [json.loads(line) for line in content.decode().splitlines()]
+    assert "something on our side isn't working" in message["text"]
+
+
+def test_both_servers_say_that_they_are_alive_and_ready(system: System) -> None:
+    assert json.loads(get(f"{system.url}/health")[2]) == {"status": "alive"}
+    assert json.loads(get(f"{system.url}/ready")[2])["status"] == "ready"
+    assert get(f"{system.actions_url}/health")[0] == 200
+    assert json.loads(get(f"{system.actions_url}/ready")[2]) == {"status": "ready"}
+
+
+def test_the_action_server_is_not_ready_without_its_database(system: System) -> None:
+    with system.database.gone():
+        status, _, text = get(f"{system.actions_url}/ready")
+    assert status == 503
+    assert json.loads(text)["status"] == "unavailable"
+    assert get(f"{system.actions_url}/ready")[0] == 200
+
+
+def test_both_servers_count_what_they_do(system: System, customer: Customer) -> None:
+    customer.says("where is my order?")
+    rasa, actions = get(f"{system.url}/metrics"), get(f"{system.actions_url}/metrics")
+    assert rasa[1].get_content_type() == "text/plain"
+    assert 'frontdesk_turns_total{channel="rest",outcome="answered"}' in rasa[2]
+    assert "frontdesk_turn_seconds_bucket" in rasa[2]
+    assert 'frontdesk_actions_total{action="validate_track_order_form",outcome="done"}' in actions[2]
+    assert customer.sender not in rasa[2] + actions[2]
+
+
+def test_the_chat_page_comes_with_a_policy_against_foreign_scripts(system: System) -> None:
+    status, headers, page = get(f"{system.url}/")
+    assert status == 200
+    assert headers.get_content_type() == "text/html"
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert "script-src 'self'" in headers["Content-Security-Policy"]
+    assert "unsafe-inline" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "{{" not in page
+
+
+@pytest.mark.parametrize(
+    "path", ["/page/../operations_channel.py", "/page/%2e%2e%2foperations_channel.py", "/page/x.js"]
+)
+def test_nothing_but_the_pages_own_files_is_served(system: System, path: str) -> None:
+    status, _, text = get(system.url + path)
+    assert status == 404
+    assert "import" not in text
+
+
+@pytest.mark.parametrize("path", ["/conversations/default/tracker", "/model", "/domain", "/status"])
+def test_rasas_own_interface_is_closed(system: System, path: str) -> None:
+    assert get(system.url + path)[0] == 404
+
+
+def test_an_error_of_the_action_server_echoes_nothing(system: System) -> None:
+    status, content = post(f"{system.actions_url}/webhook", b'{"next_action": "action_secret_thing", "tracker": {}}')
+    assert status >= 400
+    assert b"Traceback" not in content

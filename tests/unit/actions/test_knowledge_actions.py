@@ -1,0 +1,138 @@
+"""Open questions: which passages are kept for the answer, and what is offered where there are none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from actions.knowledge import CANDIDATES, PASSAGES_KEPT, ActionSearchKnowledge, find_passages, suggested
+from actions.turn import Turn
+from knowledge_base.database import DatabaseUnavailable
+from tests.unit.actions.conftest import Shop
+from tests.unit.actions.conversation_builder import Conversation
+
+DOMAIN = {"responses": {"utter_describe_track_order": [{"text": "Find out where my order is"}]}}
+
+
+@dataclass(frozen=True)
+class Hit:
+    """What a search gives for one passage."""
+
+    title: str
+    similarity: float
+    heading: str = "Descaling"
+    url: str = "https://shop.example/help/descaling"
+    text: str = "Use citric acid. Rinse twice."
+
+
+class FakeSearch:
+    """Hits in the order of the fused ranks."""
+
+    def __init__(self, *hits: Hit) -> None:
+        self.hits, self.asked = hits, list[tuple[str, int]]()
+
+    def search(self, query: str, limit: int = 5, category: str | None = None) -> list[Hit]:
+        self.asked.append((query, limit))
+        return list(self.hits[:limit])
+
+
+class BrokenSearch(FakeSearch):
+    """A knowledge base that cannot be read."""
+
+    def search(self, query: str, limit: int = 5, category: str | None = None) -> list[Hit]:
+        raise DatabaseUnavailable("locked")
+
+
+def with_search(shop: Shop, search: FakeSearch) -> FakeSearch:
+    shop.services.search = search  # type: ignore[assignment]
+    return search
+
+
+async def test_the_nearest_passage_comes_first_and_the_far_ones_are_left_out(shop: Shop) -> None:
+    search = with_search(shop, FakeSearch(Hit("B", 0.5), Hit("A", 0.9), Hit("far", 0.39), Hit("C", 0.40)))
+
+    found = await find_passages("how do I descale it", shop.services)
+
+    assert [passage["title"] for passage in found] == ["A", "B", "C"]
+    assert search.asked == [("how do I descale it", CANDIDATES)]
+
+
+async def test_only_the_best_are_kept(shop: Shop) -> None:
+    with_search(shop, FakeSearch(*(Hit(str(number), 0.9 - number / 100) for number in range(5))))
+
+    assert len(await find_passages("x", shop.services)) == PASSAGES_KEPT
+
+
+async def test_a_passage_has_what_the_answer_needs(shop: Shop) -> None:
+    with_search(shop, FakeSearch(Hit("Descaling a kettle", 0.912345)))
+
+    [passage] = await find_passages("what acid", shop.services)
+
+    assert passage == {
+        "title": "Descaling a kettle",
+        "heading": "Descaling",
+        "url": "https://shop.example/help/descaling",
+        "text": "Use citric acid. Rinse twice.",
+        "similarity": 0.9123,
+        "quote": passage["quote"],
+    }
+    assert passage["quote"] in passage["text"]
+
+
+async def test_the_floor_is_a_setting(shop: Shop) -> None:
+    with_search(shop, FakeSearch(Hit("A", 0.5)))
+
+    assert await find_passages("x", replace(shop.services, relevance_floor=0.6)) == []
+
+
+async def test_what_was_found_is_kept_and_counted(shop: Shop) -> None:
+    with_search(shop, FakeSearch(Hit("A", 0.9)))
+
+    reply = await Conversation().user("how?", "nlu_fallback", candidates=["track_order"]).run(
+        ActionSearchKnowledge(), DOMAIN
+    )
+
+    assert [passage["title"] for passage in reply.set_slots["passages"]] == ["A"]
+    assert reply.set_slots["suggestions"] == []
+    assert shop.outcomes() == [("answered_from_knowledge", "A")]
+
+
+async def test_where_nothing_is_found_the_routers_candidates_are_offered(shop: Shop) -> None:
+    with_search(shop, FakeSearch())
+    talk = Conversation().set(passages=[{"title": "old"}])
+
+    reply = await talk.user("1043", "nlu_fallback", candidates=["track_order"]).run(ActionSearchKnowledge(), DOMAIN)
+
+    assert reply.set_slots["passages"] == []
+    assert [button["title"] for button in reply.set_slots["suggestions"]] == ["Find out where my order is"]
+    assert shop.outcomes() == [("not_answered", None)]
+
+
+async def test_a_button_is_not_searched_for(shop: Shop) -> None:
+    search = with_search(shop, FakeSearch(Hit("A", 0.9)))
+
+    await Conversation().button("/clarify", "clarify").run(ActionSearchKnowledge(), DOMAIN)
+
+    assert search.asked == []
+
+
+async def test_a_knowledge_base_that_cannot_be_read_ends_in_an_apology(shop: Shop) -> None:
+    with_search(shop, BrokenSearch())
+
+    reply = await Conversation().user("how?", "nlu_fallback").run(ActionSearchKnowledge(), DOMAIN)
+
+    assert reply.responses == ["utter_technical_problem"]
+
+
+@pytest.mark.parametrize("candidates", [(), ("affirm",), ("",)])
+def test_an_intent_without_words_for_it_is_not_offered(candidates: tuple[str, ...]) -> None:
+    said = Turn.of(Conversation().user("hm", "clarify", candidates=candidates).tracker())
+
+    assert suggested(said, DOMAIN) == []
+
+
+def test_a_domain_without_responses_offers_nothing() -> None:
+    said = Turn.of(Conversation().user("hm", "clarify", candidates=("track_order",)).tracker())
+
+    assert suggested(said, {}) == []
