@@ -119,6 +119,24 @@ class ActionClarify(SafeAction):
         return []
 
 
+class ActionNote(SafeAction):
+    """A detail without a request: an order number is kept for what comes next, a product is described."""
+
+    def name(self) -> str:
+        return "action_note"
+
+    async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        turn = Turn.of(tracker)
+        number = turn.order_number()
+        if number:
+            dispatcher.utter_message(response="utter_noted_order", number=number)
+            return [SlotSet("order_number", number)]
+        if turn.spans("product"):
+            return [FollowupAction("product_form")]
+        dispatcher.utter_message(response="utter_noted")
+        return []
+
+
 class ActionTakeOffer(SafeAction):
     """A yes or no outside any form: answers the offer in the bot's last message, if there was one."""
 

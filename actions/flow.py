@@ -15,6 +15,7 @@ gets past the checks here. Who the customer is comes from the database in every 
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,6 +67,9 @@ SURE = 0.55
 VERY_SURE = 0.8
 # A customer who abandons or changes the subject in an answer of free words does so in few of them.
 SHORT_MESSAGE_WORDS = 7
+_STOP_WORDS = re.compile(
+    r"\b(never ?mind|forget|stop|cancel|quit|abort|leave it|start (over|again)|bye|goodbye)\b", re.I
+)
 # "why?" and "which one?" are about our question, not questions for the knowledge base.
 SHORT_QUESTION_WORDS = 2
 
@@ -215,6 +219,9 @@ class FlowValidation(SafeAction):
         if turn.intent == PERSON_INTENT:
             return True
         if turn.intent in LEAVING_INTENTS:
+            # "It doesn't matter" is an answer to some questions; "never mind" to none.
+            if answers(asked, turn, state) and not _STOP_WORDS.search(turn.text):
+                return False
             return not asked.free_text or turn.words <= SHORT_MESSAGE_WORDS
         if turn.intent in FLOW_INTENTS:
             if asked.any_words:
@@ -226,7 +233,12 @@ class FlowValidation(SafeAction):
         """Whether this message asks something on the side."""
         if not self._sure(turn) or turn.intent not in ASIDE_INTENTS:
             return False
-        return turn.is_question or turn.is_button if asked.free_text else not answers(asked, turn, state)
+        if asked.free_text:
+            return turn.is_question or turn.is_button
+        if asked.any_words:
+            named = asked.from_entities(turn, state) is not None
+            return not named and (turn.is_question or turn.is_button or turn.confidence >= VERY_SURE)
+        return not answers(asked, turn, state)
 
     @staticmethod
     def _ask_again(state: FlowState) -> None:
@@ -238,15 +250,12 @@ class FlowValidation(SafeAction):
         corrected = await self._take_details(turn, asked, state)
         if state.ended or corrected is None:
             return True
-        # "repeat that" needs no more than the question again, which follows anyway.
-        if turn.intent == "repeat_last":
-            self._ask_again(state)
-            return True
         if asked.slot in corrected or (corrected and asked.yields_to_details):
             return True
         question = turn.is_question and turn.words > SHORT_QUESTION_WORDS
         # Where any words are an answer, a question still is one.
-        answer = None if question and asked.free_text else asked.from_answer(turn, state)
+        wordy = asked.free_text or (asked.any_words and asked.from_entities(turn, state) is None)
+        answer = None if question and wordy else asked.from_answer(turn, state)
         if answer is None and corrected:
             return True
         if answer is None and question:
@@ -258,8 +267,8 @@ class FlowValidation(SafeAction):
                 await answer_from_knowledge(state.dispatcher, turn, state.services)
             self._ask_again(state)
             return True
-        if answer is None and turn.intent in self.own_intents and turn.intent != "inform":
-            self._ask_again(state)  # says once more what the flow is about
+        if answer is None and (turn.intent == "repeat_last" or turn.intent in self.own_intents - {"inform"}):
+            self._ask_again(state)  # wants the question once more, or says once more what the flow is about
             return True
         if answer is None:
             answer = Rejected(f"utter_invalid_{asked.slot}")
@@ -277,7 +286,9 @@ class FlowValidation(SafeAction):
             if value is None or isinstance(value, Rejected) or value == state.get(step.slot):
                 continue
             correction = state.get(step.slot) is not None
+            before = state.get(step.slot)
             if not await self._keep(step, value, state):
+                state.set(step.slot, before)  # a correction that can't be used leaves what was there
                 return None
             taken.append(step.slot)
             if correction:

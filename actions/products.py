@@ -33,6 +33,7 @@ _NO_MATTER = re.compile(
 
 class Category(Step):
     slot = "category"
+    any_words = True
 
     def from_entities(self, turn: Turn, state: FlowState) -> Any:
         # As typed, not the category that a synonym stands for: "robot vacuum" says more than "vacuum-cleaners".

@@ -46,6 +46,7 @@ class Items(Step):
     """Which of the order's items; kept as a list of `[item id, pieces]`."""
 
     slot = "order_items"
+    any_words = True
 
     def from_entities(self, turn: Turn, state: FlowState) -> Any:
         # Only a correction: before the items were asked for, a product named in passing may be anything.

@@ -17,6 +17,14 @@ ORDER_NUMBER = re.compile(r"(?<![\w£$€.,@-])#?(\d{4,5})(?![\w@-])(?![.,]\d)")
 EMAIL = re.compile(r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 POSTCODE = re.compile(r"\b([A-Za-z]{1,2}\d[A-Za-z\d]?)\s*(\d[A-Za-z]{2})\b")
 _AMOUNT = re.compile(r"\d+(?:[.,]\d{1,2})?")
+# Ends of the text before a number that say what it is.
+_ORDER_WORD = re.compile(
+    r"(?:\b(?:orders?|numbers?|no|nr|parcel|ref|reference|meant|mean|its|it's|for|about|cancel|return|track|exchange|find)\b"
+    r"|#)\W*$",
+    re.IGNORECASE,
+)
+_OTHER_NUMBER = re.compile(r"\b(?:code|since|in|from|until|year|flat|house|under|over|max)\W*$", re.IGNORECASE)
+FEW_WORDS = 3
 _POINTS_BACK = re.compile(r"\b(it|its|it's|this|that|they|them|these|those|one)\b", re.IGNORECASE)
 _QUESTION_START = re.compile(
     r"^\s*(?:(?:and|but|so|ok|okay|hi|hello|hey|please|sorry|quick question)[,:]?\s+)*"
@@ -112,12 +120,27 @@ class Turn:
         return list(dict.fromkeys(typed))
 
     def order_number(self) -> str | None:
-        """The order number in this message: the last one said, so that "not 1042, 1043" gives 1043."""
+        """The order number in this message: the last one said, so that "not 1042, 1043" gives 1043.
+
+        A bare number of four or five digits counts when the message is little else, when it was recognised as an
+        order number, or when a word before it says so; a year, a code or a house number does not.
+        """
         if self.is_button:
             numbers = [value for value in self.values("order_number") if re.fullmatch(r"\d{4,5}", value)]
-        else:
-            numbers = ORDER_NUMBER.findall(self.text)
-        return numbers[-1] if numbers else None
+            return numbers[-1] if numbers else None
+        starts = {item.get("start"): item.get("entity") for item in self.entities}
+        found = [
+            match[1]
+            for match in ORDER_NUMBER.finditer(self.text)
+            if not _OTHER_NUMBER.search(self.text[: match.start()])
+            and starts.get(match.start(1), "order_number") == "order_number"
+            and (
+                self.words <= FEW_WORDS
+                or "order_number" in (starts.get(match.start(1)), starts.get(match.start()))
+                or _ORDER_WORD.search(self.text[: match.start()])
+            )
+        ]
+        return found[-1] if found else None
 
     def email(self) -> str | None:
         found = EMAIL.findall(self.text) or [value for value in self.values("email") if EMAIL.fullmatch(value)]

@@ -202,8 +202,8 @@ def page(rows: list[Row], path: Path) -> str:
     return (
         "# Numbers\n\n"
         "Made by `make bench-numbers` (benchmarks/numbers.py), which measures this checkout beside the project that\n"
-        "`rasa init` makes, on the same machine in the same run. Times of turns are ratios to that baseline's answer to\n"
-        "a greeting; `turn_scripted` asks for an order, asks for the opening hours inside the form, and stops.\n"
+        "`rasa init` makes, on the same machine in the same run. Times of turns are ratios to that baseline's answer\n"
+        "to a greeting; `turn_scripted` asks for an order, asks for the opening hours inside the form, and stops.\n"
         f"Medians of {TRAININGS} trainings and of {ROUNDS} rounds. The held-out messages (tests/nlu) were never\n"
         "trained on.\n\n"
         f"{report.table(rows)}\n"

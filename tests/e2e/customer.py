@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 import uuid
 from dataclasses import dataclass, field
+from http.client import HTTPMessage
 from typing import Any
 
 from tests.e2e.people import Person
@@ -64,6 +65,15 @@ def post(url: str, body: bytes) -> tuple[int, bytes]:
             return int(response.status), response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
+
+
+def get(url: str) -> tuple[int, HTTPMessage, str]:
+    """Status, headers and text of a GET, whatever the status."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as response:
+            return response.status, response.headers, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read().decode()
 
 
 @dataclass(repr=False)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from tools.failure import Failure
 from tools.project import MODEL, ROOT, child_environment
@@ -61,14 +62,14 @@ def knowledge_base(database_file: Path, *arguments: str) -> None:
         raise PreparationFailed(f"{' '.join(arguments)} ended with status {done.returncode}:\n{end}")
 
 
-def action_server(port: int, log: Path) -> Service:
-    """`python -m actions` on a port."""
+def action_server(port: int, log: Path, probe: Literal["ready", "health"] = "ready") -> Service:
+    """`python -m actions` on a port; `probe` says what has to answer before it counts as started."""
     return Service(
         name="action server",
         command=(sys.executable, "-W", "ignore", "-m", "actions"),
         port=port,
         port_variable="FRONTDESK_ACTIONS_PORT",
-        ready_url=f"http://{LOOPBACK}:{port}/ready",
+        ready_url=f"http://{LOOPBACK}:{port}/{probe}",
         log=log,
     )
 

@@ -55,18 +55,24 @@ class ShopDatabase:
             connection.execute("ROLLBACK")
 
     @contextmanager
-    def gone(self) -> Iterator[None]:
-        """The database's files are elsewhere while the block runs."""
-        moved = [(path, path.with_name(f"away-{path.name}")) for path in self.file.parent.glob(f"{self.file.name}*")]
-        for path, away in moved:
-            path.rename(away)
+    def without_table(self, table: str) -> Iterator[None]:
+        """A table is not there while the block runs, as after a failed restore."""
+        self._run(f"ALTER TABLE {table} RENAME TO away")
         try:
             yield
         finally:
-            for path in self.file.parent.glob(f"{self.file.name}*"):
-                path.unlink()
-            for path, away in moved:
-                away.rename(path)
+            self._run(f"ALTER TABLE away RENAME TO {table}")
+
+    def _run(self, statement: str) -> None:
+        with closing(self._connect()) as connection, connection:
+            connection.execute(statement)
+
+    def copy_to(self, file: Path) -> None:
+        """Writes a copy as one file, and puts it in place in one step."""
+        beside = file.with_suffix(".new")
+        with closing(self._connect()) as source, closing(sqlite3.connect(beside)) as target:
+            source.backup(target)
+        beside.replace(file)
 
     def order_state(self, number: str) -> str:
         return str(self.value("SELECT state FROM orders WHERE number = ?", number))

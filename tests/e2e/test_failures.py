@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-import urllib.request
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.action_gateway import Trouble
 from tests.e2e.conftest import System
-from tests.e2e.customer import Answer, Customer
+from tests.e2e.customer import Answer, Customer, get
 from tests.e2e.people import ALEX
+from tests.e2e.processes import action_server, environment, free_port, running
 from tests.e2e.shop_database import ShopDatabase
+from tools.services import LOOPBACK
 
 APOLOGY = "I'm sorry, something on our side isn't working"
 
 
 def failures(url: str, place: str) -> float:
     """How many failures a server has counted at a place."""
-    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as response:
-        text = response.read().decode()
+    _, _, text = get(f"{url}/metrics")
     counts = re.findall(r'^frontdesk_failures_total\{[^}]*place="(\w+)"[^}]*\} (\S+)$', text, re.MULTILINE)
     return sum(float(count) for where, count in counts if where == place)
 
@@ -103,9 +104,24 @@ def test_a_lookup_does_not_wait_for_a_writer(customer: Customer, shop: ShopDatab
         assert "Norvane Swift 1.7 costs £34.99" in customer.says("how much is the Norvane Swift 1.7?")
 
 
-def test_a_database_that_is_away_means_an_apology_and_comes_back_by_itself(
-    customer: Customer, system: System, shop: ShopDatabase
+def test_a_database_without_its_tables_means_an_apology_until_they_are_back(
+    customer: Customer, shop: ShopDatabase
 ) -> None:
-    with shop.gone():
+    with shop.without_table("products"):
         assert_apologises(customer.says("how much is the Norvane Swift 1.7?"))
     assert "Norvane Swift 1.7 costs £34.99" in customer.says("how much is the Norvane Swift 1.7?")
+
+
+def test_a_database_that_is_away_means_not_ready_and_an_apology_until_it_is_back(
+    customer: Customer, system: System, shop: ShopDatabase, tmp_path: Path
+) -> None:
+    away = tmp_path / "away" / "shop.db"
+    server = action_server(free_port(), tmp_path / "actions.log", probe="health")
+    settings = environment(away, FRONTDESK_ACTIONS_PORT=str(server.port))
+    with running([server], settings), system.gateway.leading_to(server.port):
+        ready = f"http://{LOOPBACK}:{server.port}/ready"
+        assert_apologises(customer.says("how much is the Norvane Swift 1.7?"))
+        assert get(ready)[0] == 503
+        shop.copy_to(away)
+        assert "Norvane Swift 1.7 costs £34.99" in customer.says("how much is the Norvane Swift 1.7?")
+        assert get(ready)[0] == 200

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.conftest import System
 from tests.e2e.customer import Customer
 from tests.e2e.people import ALEX, DANIEL, MEGAN, PRIYA, TOM
@@ -74,9 +76,31 @@ def test_a_no_at_the_confirmation_leaves_the_order_as_it_is(customer: Customer, 
     assert shop.snapshot() == before
 
 
-def test_a_maybe_at_the_confirmation_is_no_yes(customer: Customer, shop: ShopDatabase) -> None:
+@pytest.mark.parametrize("yes", ["yes", "y", "Yes!!", "yes, cancel it please", "absolutely", "go ahead"])
+def test_a_clear_yes_confirms(customer: Customer, shop: ShopDatabase, yes: str) -> None:
     customer.asks("cancel order 1043", ALEX)
-    assert "Shall I cancel it?" in customer.says("maybe")
+    assert "order 1043 is cancelled" in customer.says(yes)
+    assert shop.order_state("1043") == "cancelled"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "maybe",
+        "wait",
+        "okay hold on",
+        "ok wait",
+        "yes but not today",
+        "go ahead and keep it",
+        "correct me if I'm wrong, the kettle is £34.99",
+        "right, what happens to my voucher then",
+        "I don't know",
+        "ok never mind",
+    ],
+)
+def test_what_is_no_clear_yes_cancels_nothing(customer: Customer, shop: ShopDatabase, words: str) -> None:
+    customer.asks("cancel order 1043", ALEX)
+    assert "is cancelled" not in customer.says(words)
     assert shop.order_state("1043") == "processing"
 
 

@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[3]
 # Methods that utter a response, and the place of its name among their arguments.
 UTTERING = {"say": 0, "end": 1, "Rejected": 0}
 # Keywords of `utter_message` that are no values.
+# A key of Rasa's reply selection, no response.
+NO_RESPONSES = frozenset({"utter_action"})
 NO_VALUES = frozenset({"response", "buttons", "custom", "text", "json_message", "image"})
 
 
@@ -29,45 +31,42 @@ class Utterance:
     values: frozenset[str]
 
 
-def reasons(module: str, *functions: str) -> frozenset[str]:
-    """Reasons for which a module of the knowledge base says no: what it raises NotAllowed with, or returns.
+def refused_by(module: str, function: str = "") -> frozenset[str]:
+    """Reasons for which a module of the knowledge base says no.
 
-    Names of reasons are the constant texts in `functions`, in calls of NotAllowed and in the table WHY_UNCHANGEABLE.
+    Of the whole module: what NotAllowed is raised with, and the table WHY_UNCHANGEABLE; of a function: the constant
+    texts that it assigns or returns.
     """
-    tree = ast.parse((ROOT / "knowledge_base" / f"{module}.py").read_text(encoding="utf-8"))
-    found: set[str] = set()
+    tree: ast.AST = ast.parse((ROOT / "knowledge_base" / f"{module}.py").read_text(encoding="utf-8"))
+    if function:
+        tree = next(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == function)
+    found: list[ast.expr | None] = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "NotAllowed":
-            found |= {arg.value for arg in node.args if isinstance(arg, ast.Constant)}
-        if isinstance(node, ast.FunctionDef) and node.name in functions:
-            for inner in ast.walk(node):
-                value = inner.value if isinstance(inner, (ast.Return, ast.Assign)) else None
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    found.add(value.value)
+        if function and isinstance(node, (ast.Return, ast.Assign)):
+            found.append(node.value)
+        if not function and isinstance(node, ast.Call) and ast.unparse(node.func) == "NotAllowed":
+            found += node.args
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "WHY_UNCHANGEABLE":
             assert isinstance(node.value, ast.Dict)
-            found |= {value.value for value in node.value.values if isinstance(value, ast.Constant)}
-    return frozenset(found)
+            found += node.value.values
+    return frozenset(str(node.value) for node in found if isinstance(node, ast.Constant) and node.value is not None)
 
 
-CHANGE_REASONS = reasons("orders")
-# `create_return` may give each of these for any kind; replacements are looked for only where one was named.
-GOODS_REASONS = reasons("returns", "_eligibility")
-CLAIM_REASONS = reasons("returns", "_why_no_claim") & frozenset(
-    {"not_dispatched", "not_late", "already_claimed", "returned"}
-)
+CHANGE_REASONS = refused_by("orders")
+CLAIM_REASONS = refused_by("returns", "_why_no_claim")
+ELIGIBILITY_REASONS = refused_by("returns", "_eligibility")
+# `create_return` raises these, and what `_eligibility` says; it looks for a replacement only in an exchange.
+GOODS_REASONS = refused_by("returns") | ELIGIBILITY_REASONS
 REPLACEMENT_REASONS = frozenset({"replacement_unknown", "replacement_out_of_stock"})
 KINDS = ("return", "exchange", "damage")
 
 
-def goods_refusals() -> frozenset[str]:
+def goods_refusals(found: frozenset[str]) -> frozenset[str]:
     """`utter_cannot_<kind>_<reason>` for every reason that can meet the kind."""
-    goods = {reason for reason in GOODS_REASONS if reason not in CLAIM_REASONS or reason in {"returned"}}
-    goods -= {"returned"}
     return frozenset(
         f"utter_cannot_{kind}_{reason}"
         for kind in KINDS
-        for reason in goods
+        for reason in found
         if reason not in REPLACEMENT_REASONS or kind == "exchange"
     )
 
@@ -109,8 +108,8 @@ def names_of(pattern: str) -> frozenset[str]:
         "utter_cannot_change_address_{allowed.reason}": _each("change_address", CHANGE_REASONS),
         "utter_cannot_change_address_{error.reason}": _each("change_address", CHANGE_REASONS),
         "utter_cannot_claim_{error.reason}": _each("claim", CLAIM_REASONS),
-        "utter_cannot_{self.kind}_{eligible.reason}": goods_refusals(),
-        "utter_cannot_{self.kind}_{error.reason}": goods_refusals(),
+        "utter_cannot_{self.kind}_{eligible.reason}": goods_refusals(ELIGIBILITY_REASONS),
+        "utter_cannot_{self.kind}_{error.reason}": goods_refusals(GOODS_REASONS),
         "utter_{self.kind}_created": frozenset(
             {"utter_return_created", "utter_exchange_created", *(f"utter_damage_created_{w}" for w in RETURN_WISHES)}
         ),
@@ -173,4 +172,4 @@ def all_patterns() -> frozenset[str]:
         for node in ast.walk(tree):
             if isinstance(node, ast.expr) and id(node) not in inside and isinstance(node, (ast.Constant, ast.JoinedStr)):
                 found |= set(patterns(node))
-    return frozenset(found)
+    return frozenset(found) - NO_RESPONSES
