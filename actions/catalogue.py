@@ -86,7 +86,7 @@ async def describe(
 
 def _asked_rows(product: ProductView, text: str) -> list[tuple[str, str]]:
     """Specification rows that the question names ("how heavy" → Weight), or all of them."""
-    words = set(re.findall(r"[a-z]{3,}", text.lower()))
+    words = set(re.findall(r"[a-z]{3,}", text.lower())) - set(re.findall(r"[a-z]{3,}", product.name.lower()))
     for hint, meant in _SPECIFICATION_HINTS.items():
         if hint in words:
             words.add(meant)

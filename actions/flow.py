@@ -157,6 +157,8 @@ class FlowValidation(SafeAction):
     own_intents: ClassVar[frozenset[str]]
     # Slots emptied when the flow starts, so that nothing of an earlier one (a "yes" above all) is left.
     fresh_slots: ClassVar[tuple[str, ...]] = ()
+    # Whether a flow that this one interrupted is offered again when this one is done.
+    comes_back: ClassVar[bool] = True
 
     # Abstract, so that the SDK registers only the flows that set them (as plain class attributes).
     @property
@@ -199,7 +201,7 @@ class FlowValidation(SafeAction):
         for slot in (*self.fresh_slots, END_SLOT):
             state.set(slot, None)
         state.set(ATTEMPTS_SLOT, 0)
-        state.set(INTERRUPTED_SLOT, turn.interrupted_form(self.form))
+        state.set(INTERRUPTED_SLOT, turn.interrupted_form(self.form) if self.comes_back else None)
         # Rasa checks what is in the slots already; a kept order number is checked like a new one.
         for step in self.steps:
             value = step.from_entities(turn, state) if turn.intent in self.own_intents else None

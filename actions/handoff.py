@@ -8,9 +8,9 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import EventType
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.flow import FlowCompletion, FlowState, FlowValidation, Step
+from actions.flow import FlowCompletion, FlowState, FlowValidation
+from actions.identity import Email
 from actions.services import services
-from actions.turn import Turn
 from actions.wording import moment
 from frontdesk.metrics import HANDOFFS
 from knowledge_base import outcomes, tickets
@@ -28,25 +28,17 @@ _TOLD = {
 }
 
 
-class ContactEmail(Step):
+class ContactEmail(Email):
     """Where a person can answer; a verified customer has an address on file."""
 
     slot = "contact_email"
-
-    def needed(self, state: FlowState) -> bool:
-        return state.principal is None and state.get(self.slot) is None
-
-    def from_entities(self, turn: Turn, state: FlowState) -> Any:
-        return turn.email()
-
-    def from_answer(self, turn: Turn, state: FlowState) -> Any:
-        return turn.email()
 
 
 class ValidateHandoff(FlowValidation):
     form = "handoff_form"
     steps = (ContactEmail(),)
     own_intents = frozenset({"talk_to_person", "inform", "complaint"})
+    comes_back = False
 
     async def prepare(self, state: FlowState) -> None:
         # An email given earlier in the conversation is the obvious one; the answer names it.

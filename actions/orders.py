@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 from rasa_sdk import Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
+from sqlalchemy.orm import Session
 
+from actions.changes import ConfirmedChange, require
 from actions.confirmation import Confirmation
 from actions.flow import REFUSED, FlowCompletion, FlowState, Rejected, Step
 from actions.identity import IDENTITY_STEPS, CustomerFlow, OrderNumber
-from actions.services import services
+from actions.services import Services, services
 from actions.turn import POSTCODE, Turn
 from actions.wording import counted, day, moment, money
 from frontdesk.brand import Brand
 from knowledge_base import orders, outcomes, returns
 from knowledge_base.addresses import AddressInput, InvalidAddress, checked_address
-from knowledge_base.orders import NotAllowed
 from knowledge_base.principal import Principal
-from knowledge_base.views import OrderView
+from knowledge_base.views import ClaimView, OrderView
 
 ORDERS_SHOWN = 10
 _STEPS_OF_DELIVERY = ("processing", "packed", "dispatched", "out_for_delivery", "delivered")
-
-
-def require(principal: Principal | None) -> Principal:
-    """The verified customer.
-
-    Raises:
-        PermissionError: nobody is verified: the form before this action did not finish, or time ran out.
-    """
-    if principal is None:
-        raise PermissionError("this action needs a verified customer")
-    return principal
 
 
 def items_in_words(order: OrderView) -> str:
@@ -154,34 +145,20 @@ class ValidateCancelOrder(CustomerFlow):
         state.set("summary", f"{items_in_words(order)}, {money(order.total, state.services.brand)}")
 
 
-class ActionCancelOrder(FlowCompletion):
+class ActionCancelOrder(ConfirmedChange):
     used_slots = ("confirm", "summary")
+    topic = "cancel_order"
+    refusal = "cannot_cancel"
 
     def name(self) -> str:
         return "action_cancel_order"
 
-    async def complete(
-        self, dispatcher: CollectingDispatcher, tracker: Tracker, principal: Principal | None
-    ) -> list[EventType]:
-        if tracker.get_slot("confirm") is not True:
-            dispatcher.utter_message(response="utter_left_as_it_is")
-            return []
-        here, customer, number = services(), require(principal), tracker.get_slot("order_number")
+    def change(self, session: Session, customer: Principal, number: str, tracker: Tracker, now: datetime) -> OrderView:
+        return orders.cancel_order(session, customer, number, reason="asked in the chat", now=now)
 
-        def cancel(session: Any) -> OrderView:
-            order = orders.cancel_order(session, customer, number, reason="asked in the chat", now=here.clock())
-            outcomes.record(session, tracker.sender_id, "flow_completed", "cancel_order", here.clock())
-            return order
-
-        try:
-            order = await here.in_transaction(cancel)
-        except NotAllowed as error:
-            dispatcher.utter_message(response=f"utter_cannot_cancel_{error.reason}", number=number)
-            return []
-        dispatcher.utter_message(
-            response="utter_order_cancelled_now", number=number, total=money(order.total, here.brand)
-        )
-        return []
+    def say(self, dispatcher: CollectingDispatcher, changed: OrderView, tracker: Tracker, here: Services) -> None:
+        total = money(changed.total, here.brand)
+        dispatcher.utter_message(response="utter_order_cancelled_now", number=changed.number, total=total)
 
 
 class NewAddress(Step):
@@ -243,32 +220,20 @@ class ValidateChangeAddress(CustomerFlow):
             )
 
 
-class ActionChangeAddress(FlowCompletion):
+class ActionChangeAddress(ConfirmedChange):
     used_slots = ("confirm", "summary", "address")
+    topic = "change_address"
+    refusal = "cannot_change_address"
 
     def name(self) -> str:
         return "action_change_address"
 
-    async def complete(
-        self, dispatcher: CollectingDispatcher, tracker: Tracker, principal: Principal | None
-    ) -> list[EventType]:
-        if tracker.get_slot("confirm") is not True:
-            dispatcher.utter_message(response="utter_left_as_it_is")
-            return []
-        here, customer, number = services(), require(principal), tracker.get_slot("order_number")
-        address = AddressInput(**tracker.get_slot("address"))
+    def change(self, session: Session, customer: Principal, number: str, tracker: Tracker, now: datetime) -> OrderView:
+        return orders.change_address(session, customer, number, AddressInput(**tracker.get_slot("address")), now)
 
-        def change(session: Any) -> None:
-            orders.change_address(session, customer, number, address, here.clock())
-            outcomes.record(session, tracker.sender_id, "flow_completed", "change_address", here.clock())
-
-        try:
-            await here.in_transaction(change)
-        except NotAllowed as error:
-            dispatcher.utter_message(response=f"utter_cannot_change_address_{error.reason}", number=number)
-            return []
-        dispatcher.utter_message(response="utter_address_changed", number=number, address=tracker.get_slot("summary"))
-        return []
+    def say(self, dispatcher: CollectingDispatcher, changed: OrderView, tracker: Tracker, here: Services) -> None:
+        address = tracker.get_slot("summary")
+        dispatcher.utter_message(response="utter_address_changed", number=changed.number, address=address)
 
 
 class ValidateMissingParcel(CustomerFlow):
@@ -287,31 +252,21 @@ class ValidateMissingParcel(CustomerFlow):
         state.set("summary", f"{latest[1]} ({moment(latest[0], state.services.brand)})" if latest else "no scan yet")
 
 
-class ActionMissingParcel(FlowCompletion):
+class ActionMissingParcel(ConfirmedChange):
     used_slots = ("confirm", "summary")
+    topic = "missing_parcel"
+    refusal = "cannot_claim"
 
     def name(self) -> str:
         return "action_missing_parcel"
 
-    async def complete(
-        self, dispatcher: CollectingDispatcher, tracker: Tracker, principal: Principal | None
-    ) -> list[EventType]:
-        if tracker.get_slot("confirm") is not True:
-            dispatcher.utter_message(response="utter_left_as_it_is")
-            return []
-        here, customer, number = services(), require(principal), tracker.get_slot("order_number")
+    def change(self, session: Session, customer: Principal, number: str, tracker: Tracker, now: datetime) -> ClaimView:
+        return returns.missing_parcel_claim(session, customer, number, now=now)
 
-        def claim(session: Any) -> Any:
-            opened = returns.missing_parcel_claim(session, customer, number, now=here.clock())
-            outcomes.record(session, tracker.sender_id, "flow_completed", "missing_parcel", here.clock())
-            return opened
-
-        try:
-            opened = await here.in_transaction(claim)
-        except NotAllowed as error:
-            dispatcher.utter_message(response=f"utter_cannot_claim_{error.reason}", number=number, expected="")
-            return []
+    def say(self, dispatcher: CollectingDispatcher, changed: ClaimView, tracker: Tracker, here: Services) -> None:
         dispatcher.utter_message(
-            response="utter_claim_opened", number=number, claim=opened.number, answer_by=day(opened.answer_by)
+            response="utter_claim_opened",
+            number=changed.order_number,
+            claim=changed.number,
+            answer_by=day(changed.answer_by),
         )
-        return []

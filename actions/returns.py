@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from rasa_sdk import Tracker
 from rasa_sdk.events import EventType
 from rasa_sdk.executor import CollectingDispatcher
+from sqlalchemy.orm import Session
 
 from actions.base import SafeAction
+from actions.changes import ConfirmedChange, require
 from actions.confirmation import Confirmation
 from actions.flow import REFUSED, FlowCompletion, FlowState, Rejected, Step
 from actions.identity import IDENTITY_STEPS, CustomerFlow
-from actions.orders import require
-from actions.services import services
+from actions.services import Services, services
 from actions.turn import Turn
 from actions.wording import counted, day, money
 from knowledge_base import catalog, outcomes, returns
-from knowledge_base.orders import NotAllowed
 from knowledge_base.principal import Principal
-from knowledge_base.views import OrderView, ReturnableItem
+from knowledge_base.views import OrderView, ReturnableItem, ReturnView
 
 Kind = Literal["return", "exchange", "damage"]
 
@@ -241,7 +242,7 @@ class ValidateDamage(_GoodsFlow):
     fresh_slots = _GOODS_SLOTS
 
 
-class _ActionCreateReturn(FlowCompletion):
+class _ActionCreateReturn(ConfirmedChange):
     """Registers the goods, and gives label, address and what happens next."""
 
     used_slots: ClassVar[tuple[str, ...]] = _GOODS_SLOTS
@@ -251,55 +252,47 @@ class _ActionCreateReturn(FlowCompletion):
     def kind(self) -> Kind:
         """What is created."""
 
+    @property
+    def topic(self) -> str:
+        return self.kind
+
+    @property
+    def refusal(self) -> str:
+        return f"cannot_{self.kind}"
+
     def name(self) -> str:
         return f"action_create_{self.kind}"
 
-    async def complete(
-        self, dispatcher: CollectingDispatcher, tracker: Tracker, principal: Principal | None
-    ) -> list[EventType]:
-        if tracker.get_slot("confirm") is not True:
-            dispatcher.utter_message(response="utter_left_as_it_is")
-            return []
-        here, customer, number = services(), require(principal), tracker.get_slot("order_number")
-        chosen = [(item_id, pieces) for item_id, pieces in tracker.get_slot("order_items")]
+    def _wish(self, tracker: Tracker) -> str:
+        """Refund or replacement: only after damage it is the customer's choice."""
+        return {"return": "refund", "exchange": "replacement"}.get(self.kind) or str(tracker.get_slot("wish"))
+
+    def change(self, session: Session, customer: Principal, number: str, tracker: Tracker, now: datetime) -> ReturnView:
         replacement = tracker.get_slot("replacement")
-        wish = {"return": "refund", "exchange": "replacement", "damage": tracker.get_slot("wish")}[self.kind]
-
-        def create(session: Any) -> Any:
-            created = returns.create_return(
-                session,
-                customer,
-                number,
-                items=chosen,
-                kind=self.kind,
-                reason=tracker.get_slot("return_reason") or "exchange",
-                wish=wish,  # type: ignore[arg-type]
-                replacement_sku=None if replacement in (None, SAME_PRODUCT) else replacement,
-                note=None,
-                now=here.clock(),
-            )
-            outcomes.record(session, tracker.sender_id, "flow_completed", self.kind, here.clock())
-            return created
-
-        try:
-            created = await here.in_transaction(create)
-        except NotAllowed as error:
-            dispatcher.utter_message(response=f"utter_cannot_{self.kind}_{error.reason}", number=number, last_day="")
-            return []
-        dispatcher.utter_message(
-            response=f"utter_{self.kind}_created" + (f"_{wish}" if self.kind == "damage" else ""),
-            return_number=created.number,
-            items=counted((item.quantity, item.name) for item in created.items),
-            label_url=created.label_url,
-            amount=money(created.expected_refund_amount, here.brand),
-            replacement=tracker.get_slot("replacement_name") or "the same product",
-            extra=(
-                f" The difference of {money(created.extra_charge, here.brand)} is charged when it is sent."
-                if created.extra_charge
-                else ""
-            ),
+        return returns.create_return(
+            session,
+            customer,
+            number,
+            items=[(item_id, pieces) for item_id, pieces in tracker.get_slot("order_items")],
+            kind=self.kind,
+            reason=tracker.get_slot("return_reason") or "exchange",
+            wish=self._wish(tracker),  # type: ignore[arg-type]
+            replacement_sku=None if replacement in (None, SAME_PRODUCT) else replacement,
+            note=None,
+            now=now,
         )
-        return []
+
+    def say(self, dispatcher: CollectingDispatcher, changed: ReturnView, tracker: Tracker, here: Services) -> None:
+        difference = money(changed.extra_charge, here.brand)
+        dispatcher.utter_message(
+            response=f"utter_{self.kind}_created" + (f"_{self._wish(tracker)}" if self.kind == "damage" else ""),
+            return_number=changed.number,
+            items=counted((item.quantity, item.name) for item in changed.items),
+            label_url=changed.label_url,
+            amount=money(changed.expected_refund_amount, here.brand),
+            replacement=tracker.get_slot("replacement_name") or "the same product",
+            extra=f" The difference of {difference} is charged when it is sent." if changed.extra_charge else "",
+        )
 
 
 class ActionCreateReturn(_ActionCreateReturn):

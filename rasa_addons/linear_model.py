@@ -37,7 +37,7 @@ class LinearModel:
         if len(names) < 2:
             raise ValueError("A classifier needs examples of at least two intents.")
         model = LogisticRegression(
-            C=inverse_regularisation, class_weight="balanced", max_iter=300, tol=1e-4, random_state=seed
+            C=inverse_regularisation, class_weight="balanced", max_iter=300, tol=1e-3, random_state=seed
         )
         model.fit(features, list(labels))
         weights, bias = model.coef_.T, model.intercept_

@@ -8,12 +8,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from tools.failure import Failure, run_command
 from tools.outbox import SMTP_VARIABLE, OutboxWindow, database_outbox
 from tools.processes import GRACE_SECONDS
 from tools.progress import Step
-from tools.project import MODEL, ROOT
+from tools.project import LOGS, MODEL, ROOT, shown
 from tools.services import (
     LOOPBACK,
     RASA_PORT_VARIABLE,
@@ -45,18 +46,23 @@ def shell_command(port: int) -> list[str]:
     return [*command, "--interface", LOOPBACK, "--port", str(port), "--quiet"]
 
 
-def talk(command: Sequence[str], environment: Mapping[str, str], wait: Callable[[float], None]) -> int:
+def talk(command: Sequence[str], environment: Mapping[str, str], wait: Callable[[float], None], log: Path) -> int:
     """Runs `command` with this terminal until it ends, and returns its status.
+
+    Its standard error goes to `log`: the warnings of Rasa's dependencies would bury the conversation.
 
     Ctrl-C belongs to the command, which is in the terminal's foreground group; here it is ignored meanwhile. `wait`
     sleeps, and raises when the end was asked for otherwise (a closed terminal, SIGTERM): the command is ended then.
     """
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    errors = log.open("wb")
     try:
         process = subprocess.Popen(
             list(command),
             cwd=ROOT,
             env=dict(environment),
+            stderr=errors,
             # An ignored signal is inherited: the command must get its own handling back.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
@@ -67,6 +73,7 @@ def talk(command: Sequence[str], environment: Mapping[str, str], wait: Callable[
         finally:
             end(process)
     finally:
+        errors.close()
         signal.signal(signal.SIGINT, before)
 
 
@@ -108,7 +115,10 @@ def shell(environment: Mapping[str, str], service: Service | None = None, comman
                 "  Loading the model; write your message at the prompt, /stop ends the conversation.",
                 flush=True,
             )
-            status = talk(command or shell_command(port), settings, running.wait)
+            log = LOGS / "shell.log"
+            status = talk(command or shell_command(port), settings, running.wait, log)
+            if status > 0:
+                print(f"  The conversation ended with an error; its log: {shown(log)}", flush=True)
         except Stopped:
             status = 0
         finally:

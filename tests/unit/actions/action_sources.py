@@ -95,9 +95,7 @@ def names_of(pattern: str) -> frozenset[str]:
     product_steps = {"product", "first_product", "second_product"}
     return {
         "utter_product_{topic}": frozenset(f"utter_product_{topic}" for topic in TOPICS.values()),
-        "utter_{turn.intent}": frozenset(
-            f"utter_{intent}" for intent in ASIDE_INTENTS - set(TOPICS) - {"chitchat"}
-        ),
+        "utter_{turn.intent}": frozenset(f"utter_{intent}" for intent in ASIDE_INTENTS - set(TOPICS) - {"chitchat"}),
         "utter_invalid_{asked.slot}": frozenset(f"utter_invalid_{slot}" for slot in steps()),
         "utter_help_{step.slot}": frozenset(f"utter_help_{slot}" for slot in steps()),
         "utter_invalid_{self.slot}": frozenset(f"utter_invalid_{slot}" for slot in product_steps),
@@ -170,6 +168,10 @@ def all_patterns() -> frozenset[str]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
         for node in ast.walk(tree):
-            if isinstance(node, ast.expr) and id(node) not in inside and isinstance(node, (ast.Constant, ast.JoinedStr)):
+            if (
+                isinstance(node, ast.expr)
+                and id(node) not in inside
+                and isinstance(node, (ast.Constant, ast.JoinedStr))
+            ):
                 found |= set(patterns(node))
     return frozenset(found) - NO_RESPONSES

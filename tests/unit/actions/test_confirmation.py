@@ -16,7 +16,9 @@ def answer(text: str, intent: str = "inform") -> bool | None:
     return said
 
 
-@pytest.mark.parametrize("text", ["yes", "Yes please", "y", "yep!", "ok", "go ahead", "please do", "ok, do it", "sure, do it"])
+@pytest.mark.parametrize(
+    "text", ["yes", "Yes please", "y", "yep!", "ok", "go ahead", "please do", "ok, do it", "sure, do it"]
+)
 def test_a_yes_in_words_is_a_yes(text: str) -> None:
     assert answer(text) is True
 

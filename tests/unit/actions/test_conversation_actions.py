@@ -134,7 +134,17 @@ async def test_with_only_one_meaning_the_knowledge_base_is_asked() -> None:
 
 @pytest.mark.parametrize(
     ("text", "score"),
-    [("5", 5), ("5/5", 5), ("four stars", 4), ("4.", 4), ("a 3!", 3), ("6", None), ("0", None), ("10", None), ("²", None)],
+    [
+        ("5", 5),
+        ("5/5", 5),
+        ("four stars", 4),
+        ("4.", 4),
+        ("a 3!", 3),
+        ("6", None),
+        ("0", None),
+        ("10", None),
+        ("²", None),
+    ],
 )
 def test_a_rating_is_one_to_five(text: str, score: int | None) -> None:
     said = Turn.of(Conversation().user(text).tracker())

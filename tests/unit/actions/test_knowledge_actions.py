@@ -89,8 +89,10 @@ async def test_the_floor_is_a_setting(shop: Shop) -> None:
 async def test_what_was_found_is_kept_and_counted(shop: Shop) -> None:
     with_search(shop, FakeSearch(Hit("A", 0.9)))
 
-    reply = await Conversation().user("how?", "nlu_fallback", candidates=["track_order"]).run(
-        ActionSearchKnowledge(), DOMAIN
+    reply = (
+        await Conversation()
+        .user("how?", "nlu_fallback", candidates=["track_order"])
+        .run(ActionSearchKnowledge(), DOMAIN)
     )
 
     assert [passage["title"] for passage in reply.set_slots["passages"]] == ["A"]

@@ -48,8 +48,8 @@ def test_the_sources_show_what_they_utter() -> None:
     assert ("utter_order_not_found", ("number",)) in seen
     assert {"not_delivered", "window_closed", "nothing_left", "too_many", "no_items"} <= sources.GOODS_REASONS
     assert {"already_dispatched", "returned"} <= sources.CHANGE_REASONS
-    assert sources.CLAIM_REASONS == {"not_dispatched", "not_late", "already_claimed", "returned"}
-    assert sources.ELIGIBILITY_REASONS == {"not_delivered", "window_closed", "nothing_left", "cancelled"}
+    assert {"not_dispatched", "not_late", "already_claimed", "returned"} == sources.CLAIM_REASONS
+    assert {"not_delivered", "window_closed", "nothing_left", "cancelled"} == sources.ELIGIBILITY_REASONS
 
 
 @pytest.mark.parametrize("pattern", sorted(sources.all_patterns()))
@@ -71,11 +71,7 @@ def test_a_form_has_a_question_for_each_of_its_slots(flow: Any) -> None:
         step.slot
         for step in flow.steps
         if not questions
-        & {
-            f"{prefix}_{part}{step.slot}"
-            for prefix in ("utter_ask", "action_ask")
-            for part in ("", f"{flow.form}_")
-        }
+        & {f"{prefix}_{part}{step.slot}" for prefix in ("utter_ask", "action_ask") for part in ("", f"{flow.form}_")}
     ]
 
     assert unasked == []

@@ -124,9 +124,9 @@ def in_form(shop: Shop, form: str, slot: str, **slots: Any) -> Conversation:
 async def test_an_item_named_with_its_figure_does_not_change_the_order(shop: Shop) -> None:
     talk = shop.verified(Conversation()).user("return 1045", "return_item").starts("return_form")
     await talk.run(ValidateReturn())
-    talk.set(requested_slot="return_reason")
+    talk.set(requested_slot="order_items")
 
-    await talk.answers(ValidateReturn(), "the SteamGlide 3000 leaks", "damaged_item", ("product", "SteamGlide 3000"))
+    await talk.answers(ValidateReturn(), "SteamGlide 3000", "inform", ("product", "SteamGlide 3000"))
 
     assert talk.slots["order_number"] == OTHER_DELIVERED
 

@@ -84,7 +84,8 @@ async def test_a_failure_while_a_form_starts_ends_it_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "kind"), [(DatabaseUnavailable("locked"), "database"), (KeyError("x"), "KeyError"), (OSError(), "OSError")]
+    ("error", "kind"),
+    [(DatabaseUnavailable("locked"), "database"), (KeyError("x"), "KeyError"), (OSError(), "OSError")],
 )
 async def test_a_failure_is_counted_by_its_kind(error: Exception, kind: str) -> None:
     before = failures(kind)

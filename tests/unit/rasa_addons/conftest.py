@@ -1,7 +1,8 @@
-"""What runs inside Rasa, without Rasa's processes: the project's domain, its responses, and a stand-in for the agent."""
+"""What runs inside Rasa, without its processes: the project's domain and responses, and a stand-in for the agent."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,14 +12,14 @@ from typing import Any
 import httpx
 import pytest
 from rasa.core.actions.action import RemoteAction
-from rasa.core.channels.channel import InputChannel, UserMessage
-from rasa.core.channels.channel import register as register_channels
-from rasa.core.run import _create_app_without_api
+from rasa.core.channels.channel import InputChannel, UserMessage, register
+from rasa.server import add_root_route
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import Event, SlotSet
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 from sanic import Sanic
+from sanic.touchup.service import TouchUp
 
 from rasa_addons.nlg import FrontdeskNLG
 
@@ -81,8 +82,8 @@ class FakeAgent:
 
         return turn
 
-    async def on_message(self, message: UserMessage) -> Any:
-        """What Rasa registers for incoming messages."""
+    async def handle_message(self, message: UserMessage) -> Any:
+        """What Rasa calls for an incoming message."""
         self.received.append(message)
         return await self.turn(message)
 
@@ -102,36 +103,31 @@ def agent(nlg: FrontdeskNLG) -> FakeAgent:
 
 
 Serve = Callable[..., Any]
+_numbers = itertools.count(1)
 
 
 @pytest.fixture
-def serve(agent: FakeAgent) -> Iterator[Serve]:
-    """Serves channels as `rasa run` does without --enable-api, inside this process; gives an HTTP client."""
-    made: list[Sanic] = []
+def serve(agent: FakeAgent) -> Serve:
+    """Serves channels as `rasa run` does without --enable-api, inside this process; gives an HTTP client.
+
+    Only CORS is left out: its plugin takes the place of methods that Sanic rewrites when it starts.
+    """
 
     @asynccontextmanager
     async def client(*channels: InputChannel, with_agent: bool = True) -> AsyncIterator[httpx.AsyncClient]:
-        app = _create_app_without_api()
-        made.append(app)
-        for channel in channels:  # as rasa.core.channels.channel.register, with the fake agent's turn
-            app.blueprint(channel.blueprint(agent.on_message), url_prefix=prefix(channel))
+        app = Sanic(f"channels_{next(_numbers)}", configure_logging=False, register=False)
+        app.asgi = True
+        add_root_route(app)
+        register(list(channels), app, route="/webhooks/")
         if with_agent:
             app.ctx.agent = agent
-        app.signalize()  # what `app.run` does before it opens a port
-        app.finalize()
-        await app._server_event("init", "before")
         transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url="http://shop.example") as opened:
-            yield opened
+        with pytest.MonkeyPatch.context() as patches:
+            for owner, method in TouchUp._registry:  # Sanic compiles these anew, which works once in a process
+                patches.setattr(owner, method, getattr(owner, method))
+            await app._startup()
+            await app._server_event("init", "before")
+            async with httpx.AsyncClient(transport=transport, base_url="http://shop.example") as opened:
+                yield opened
 
-    yield client
-    for app in made:
-        Sanic._app_registry.pop(app.name, None)
-
-
-def prefix(channel: InputChannel) -> str:
-    """Where Rasa puts a channel's routes."""
-    app = Sanic("prefix_of_a_channel", configure_logging=False, register=False)
-    register_channels([channel], app, route="/webhooks/")
-    [blueprint] = app.blueprints.values()
-    return str(blueprint.url_prefix or "")
+    return client

@@ -66,7 +66,9 @@ def test_a_surer_intent_never_gets_a_weaker_decision(low: float, middle: float, 
 
 
 @given(probability, probability, probability, probability)
-def test_a_higher_threshold_never_lets_more_into_the_dialogue(one: float, other: float, low: float, high: float) -> None:
+def test_a_higher_threshold_never_lets_more_into_the_dialogue(
+    one: float, other: float, low: float, high: float
+) -> None:
     first, second = max(one, other), min(one, other)
     lax, strict = min(low, high), max(low, high)
 
@@ -105,9 +107,7 @@ def test_a_turn_of_the_dialogue_keeps_its_intent_and_gets_its_scores() -> None:
     assert {"intent", "routing"} & message.output_properties == {"routing"}  # and so reaches the action server
 
 
-@pytest.mark.parametrize(
-    ("second", "intent"), [(0.05, "nlu_fallback"), (0.3, "clarify")]
-)
+@pytest.mark.parametrize(("second", "intent"), [(0.05, "nlu_fallback"), (0.3, "clarify")])
 def test_another_turn_gets_the_routers_intent_and_keeps_the_ranking(second: float, intent: str) -> None:
     message = routed(("track_order", 0.32), ("refund_status", second))
 

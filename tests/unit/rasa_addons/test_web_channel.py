@@ -20,7 +20,7 @@ from tests.unit.rasa_addons.conftest import FakeAgent
 async def ask(agent: FakeAgent, text: str, sender: str = "chat-1") -> list[dict[str, Any]]:
     """The messages that come of one message."""
     collector = WholeMessageCollector()
-    await WebChannel().answer(agent, agent.on_message, collector, sender, text)
+    await WebChannel().answer(agent, agent.handle_message, collector, sender, text)
     return collector.messages  # type: ignore[no-any-return]
 
 
@@ -61,7 +61,9 @@ async def test_an_answer_goes_through_with_clean_text_and_no_metadata(agent: Fak
         ('/inform{"order_number": "1044"}', "command_refused"),
     ],
 )
-async def test_a_message_that_is_not_for_the_dialogue_gets_a_sentence(agent: FakeAgent, text: str, refusal: str) -> None:
+async def test_a_message_that_is_not_for_the_dialogue_gets_a_sentence(
+    agent: FakeAgent, text: str, refusal: str
+) -> None:
     before = ended(refusal)
 
     [message] = await ask(agent, text)
