@@ -9,7 +9,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy.orm import Session
 
 from actions.services import Services
-from actions.wording import day, money
+from actions.wording import day, money, phrase
 from frontdesk.brand import Brand
 from knowledge_base import catalog
 from knowledge_base.catalog import ProductView
@@ -42,8 +42,10 @@ def product_card(product: ProductView, brand: Brand) -> dict[str, Any]:
 
 def stock_text(product: ProductView) -> str:
     if product.stock > 0:
-        return "in stock" if product.stock > FEW_LEFT else f"only {product.stock} left"
-    return f"back on {day(product.available_from)}" if product.available_from else "out of stock"
+        return phrase("in_stock") if product.stock > FEW_LEFT else phrase("few_left", count=product.stock)
+    if product.available_from:
+        return phrase("back_on", day=day(product.available_from))
+    return phrase("out_of_stock")
 
 
 async def match(text: str, here: Services, like: str | None = None) -> ProductView | None:

@@ -29,6 +29,7 @@ from actions.asides import ASIDE_INTENTS, answer_aside, answer_from_knowledge
 from actions.base import REQUESTED_SLOT, SafeAction
 from actions.services import Services, services
 from actions.turn import CLARIFY_INTENT, OPEN_QUESTION_INTENT, Turn
+from actions.wording import phrase
 from knowledge_base import identity
 from knowledge_base.principal import Principal
 
@@ -49,16 +50,16 @@ FLOW_INTENTS = frozenset(
         "exchange_item", "damaged_item", "refund_status", "find_product", "compare_products", "rate_service",
     }
 )  # fmt: skip
-# A flow that was left for another one: what starts it again, and its name in a sentence.
+# What starts a flow again that was left for another one; its name in a sentence is in phrases.yml.
 RESUMED_BY = {
-    "cancel_order_form": ("/cancel_order", "cancelling your order"),
-    "change_address_form": ("/change_address", "the new delivery address"),
-    "missing_parcel_form": ("/missing_parcel", "the search for your parcel"),
-    "return_form": ("/return_item", "your return"),
-    "exchange_form": ("/exchange_item", "your exchange"),
-    "damage_form": ("/damaged_item", "your claim"),
-    "product_finder_form": ("/find_product", "finding a product"),
-    "compare_form": ("/compare_products", "your comparison"),
+    "cancel_order_form": "/cancel_order",
+    "change_address_form": "/change_address",
+    "missing_parcel_form": "/missing_parcel",
+    "return_form": "/return_item",
+    "exchange_form": "/exchange_item",
+    "damage_form": "/damaged_item",
+    "product_finder_form": "/find_product",
+    "compare_form": "/compare_products",
 }
 LEAVING_INTENTS = frozenset({"cancel_flow", "start_over", "goodbye"})
 PERSON_INTENT = "talk_to_person"
@@ -351,9 +352,11 @@ class FlowCompletion(SafeAction):
         here = services()
         principal = await here.read(lambda session: identity.principal_for(session, tracker.sender_id, here.clock()))
         events = await self.complete(dispatcher, tracker, principal)
-        interrupted = RESUMED_BY.get(tracker.get_slot(INTERRUPTED_SLOT) or "")
-        if interrupted:
-            payload, words = interrupted
-            buttons = [{"title": "Yes, go on", "payload": payload}, {"title": "No, that's all", "payload": "/deny"}]
-            dispatcher.utter_message(response="utter_offer_resume", what=words, buttons=buttons)
+        interrupted = tracker.get_slot(INTERRUPTED_SLOT)
+        if interrupted in RESUMED_BY:
+            buttons = [
+                {"title": phrase("button_go_on"), "payload": RESUMED_BY[interrupted]},
+                {"title": phrase("button_enough"), "payload": "/deny"},
+            ]
+            dispatcher.utter_message(response="utter_offer_resume", what=phrase(f"flow_{interrupted}"), buttons=buttons)
         return [*events, *tidy, SlotSet(INTERRUPTED_SLOT, None)]

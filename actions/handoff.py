@@ -11,7 +11,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.flow import FlowCompletion, FlowState, FlowValidation
 from actions.identity import Email
 from actions.services import services
-from actions.wording import moment
+from actions.wording import moment, phrase
 from frontdesk.metrics import HANDOFFS
 from knowledge_base import outcomes, tickets
 from knowledge_base.principal import Principal
@@ -79,7 +79,7 @@ class ActionHandOver(FlowCompletion):
         dispatcher.utter_message(
             response="utter_handed_over" if ticket.open_now else "utter_handed_over_closed",
             ticket=ticket.number,
-            contact=contact or "the email address on file",
+            contact=contact or phrase("address_on_file"),
             answer_by=moment(ticket.answer_by, here.brand),
             custom={"type": "handoff", "ticket": ticket.number, "open_now": ticket.open_now},
         )

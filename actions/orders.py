@@ -17,7 +17,7 @@ from actions.flow import REFUSED, FlowCompletion, FlowState, Rejected, Step
 from actions.identity import IDENTITY_STEPS, CustomerFlow, OrderNumber
 from actions.services import Services, services
 from actions.turn import POSTCODE, Turn
-from actions.wording import counted, day, moment, money
+from actions.wording import counted, day, moment, money, phrase
 from frontdesk.brand import Brand
 from knowledge_base import orders, outcomes, returns
 from knowledge_base.addresses import AddressInput, InvalidAddress, checked_address
@@ -39,9 +39,10 @@ def order_card(order: OrderView, brand: Brand) -> dict[str, Any]:
         "type": "order",
         "number": order.number,
         "state": order.state,
-        "state_text": order.state.replace("_", " "),
+        "state_text": phrase(f"state_{order.state}"),
         "steps": [
-            {"label": step.replace("_", " "), "done": index <= reached} for index, step in enumerate(_STEPS_OF_DELIVERY)
+            {"label": phrase(f"state_{step}"), "done": index <= reached}
+            for index, step in enumerate(_STEPS_OF_DELIVERY)
         ],
         "items": [{"name": item.name, "quantity": item.quantity} for item in order.items],
         "total": money(order.total, brand),
@@ -77,7 +78,7 @@ class ActionTrackOrder(FlowCompletion):
             number=order.number,
             items=items_in_words(order),
             total=money(order.total, here.brand),
-            expected=day(order.expected_on) or "soon",
+            expected=day(order.expected_on) or phrase("soon"),
             delivered=day(order.delivered_on),
             carrier=shipment.carrier if shipment else "",
             tracking_url=shipment.tracking_url if shipment else "",
@@ -116,11 +117,14 @@ class ActionListOrders(FlowCompletion):
         found = await here.read(lambda session: orders.list_orders(session, customer, ORDERS_SHOWN))
         lines = [
             f"- **{order.number}**, {day(order.placed_at.date())}: {items_in_words(order)}, "
-            f"{money(order.total, here.brand)} ({order.state.replace('_', ' ')})"
+            f"{money(order.total, here.brand)} ({phrase(f'state_{order.state}')})"
             for order in found
         ]
         buttons = [
-            {"title": f"Where is {order.number}?", "payload": f'/track_order{{"order_number": "{order.number}"}}'}
+            {
+                "title": phrase("button_where_is", number=order.number),
+                "payload": f'/track_order{{"order_number": "{order.number}"}}',
+            }
             for order in found
             if order.state in _STEPS_OF_DELIVERY[:4]
         ]
@@ -249,7 +253,9 @@ class ValidateMissingParcel(CustomerFlow):
             )
             return
         latest = order.shipment.events[-1] if order.shipment.events else None
-        state.set("summary", f"{latest[1]} ({moment(latest[0], state.services.brand)})" if latest else "no scan yet")
+        state.set(
+            "summary", f"{latest[1]} ({moment(latest[0], state.services.brand)})" if latest else phrase("no_scan")
+        )
 
 
 class ActionMissingParcel(ConfirmedChange):

@@ -19,7 +19,7 @@ from actions.flow import REFUSED, FlowCompletion, FlowState, Rejected, Step
 from actions.identity import IDENTITY_STEPS, CustomerFlow
 from actions.services import Services, services
 from actions.turn import Turn
-from actions.wording import counted, day, money
+from actions.wording import counted, day, money, phrase
 from knowledge_base import catalog, outcomes, returns
 from knowledge_base.principal import Principal
 from knowledge_base.views import OrderView, ReturnableItem, ReturnView
@@ -100,7 +100,7 @@ class ActionAskOrderItems(SafeAction):
         offered = tracker.get_slot("returnable") or []
         buttons = [{"title": item["name"], "payload": f'/inform{{"item": "{item["id"]}"}}'} for item in offered]
         if len(offered) > 1:
-            buttons.append({"title": "All of them", "payload": '/inform{"item": "all"}'})
+            buttons.append({"title": phrase("button_all_items"), "payload": '/inform{"item": "all"}'})
         dispatcher.utter_message(
             response="utter_ask_order_items", buttons=buttons, number=tracker.get_slot("order_number")
         )
@@ -147,7 +147,7 @@ class Replacement(Step):
 
     async def check(self, value: str, state: FlowState) -> Any:
         if value == SAME_PRODUCT:
-            state.set("replacement_name", "the same product")
+            state.set("replacement_name", phrase("same_product"))
             return SAME_PRODUCT
         here = state.services
         matches = await here.read(lambda session: catalog.match_products(session, value, limit=1))
@@ -283,15 +283,15 @@ class _ActionCreateReturn(ConfirmedChange):
         )
 
     def say(self, dispatcher: CollectingDispatcher, changed: ReturnView, tracker: Tracker, here: Services) -> None:
-        difference = money(changed.extra_charge, here.brand)
+        extra = phrase("price_difference", amount=money(changed.extra_charge, here.brand))
         dispatcher.utter_message(
             response=f"utter_{self.kind}_created" + (f"_{self._wish(tracker)}" if self.kind == "damage" else ""),
             return_number=changed.number,
             items=counted((item.quantity, item.name) for item in changed.items),
             label_url=changed.label_url,
             amount=money(changed.expected_refund_amount, here.brand),
-            replacement=tracker.get_slot("replacement_name") or "the same product",
-            extra=f" The difference of {difference} is charged when it is sent." if changed.extra_charge else "",
+            replacement=tracker.get_slot("replacement_name") or phrase("same_product"),
+            extra=extra if changed.extra_charge else "",
         )
 
 
@@ -330,7 +330,7 @@ class ActionRefundStatus(FlowCompletion):
                 number=number,
                 amount=money(refund.amount, here.brand),
                 method=refund.method.replace("_", " "),
-                expected=day(refund.expected_on) or "soon",
+                expected=day(refund.expected_on) or phrase("soon"),
                 completed=day(refund.completed_on),
             )
         await here.in_transaction(

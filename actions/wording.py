@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import yaml
+
 from frontdesk.brand import Brand
+
+PHRASES_FILE = Path(__file__).with_name("phrases.yml")
+
+
+@functools.lru_cache(maxsize=1)
+def _phrases() -> Mapping[str, str]:
+    phrases: dict[str, str] = yaml.safe_load(PHRASES_FILE.read_text(encoding="utf-8"))
+    return phrases
+
+
+def phrase(name: str, **values: object) -> str:
+    """Words of phrases.yml with their values filled in.
+
+    Raises:
+        KeyError: there is no such phrase, or one of its values is missing.
+    """
+    return _phrases()[name].format(**values)
 
 
 def money(amount: Decimal, brand: Brand) -> str:

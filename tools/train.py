@@ -47,7 +47,7 @@ def training_command(force: bool, root: Path = ROOT, model: Path = MODEL) -> lis
     """The `rasa train` that makes the model; with `force`, Rasa's cache of trained components is not used."""
     command = [sys.executable, "-m", "rasa", "train", "--config", "config.yml", "--domain", "domain.yml"]
     command += ["--data", *(folder for folder in DATA if (root / folder).is_dir())]
-    # Validation is a check of its own (tools/validate_data.py, in `make test`); it would double the time to a first model.
+    # Validation is a check of its own (tools/validate_data.py); it would double the time to a first model.
     command += ["--skip-validation", "--out", str(model.parent), "--fixed-model-name", model.name.split(".")[0]]
     return [*command, "--force"] if force else command
 

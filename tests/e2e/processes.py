@@ -47,6 +47,8 @@ def environment(database_file: Path, **settings: str) -> dict[str, str]:
         kept,
         FRONTDESK_DATABASE_URL=f"sqlite:///{database_file}",
         FRONTDESK_SECRET_KEY=SECRET_KEY,
+        # Two servers and the tests on two cores: threads of one would only wait for the other's.
+        OMP_NUM_THREADS="1",
         **settings,
     )
 
