@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 import uuid
 from dataclasses import dataclass, field
-from http.client import HTTPMessage
+from email.message import Message
 from typing import Any
 
 from tests.e2e.people import Person
@@ -67,7 +67,7 @@ def post(url: str, body: bytes) -> tuple[int, bytes]:
         return error.code, error.read()
 
 
-def get(url: str) -> tuple[int, HTTPMessage, str]:
+def get(url: str) -> tuple[int, Message, str]:
     """Status, headers and text of a GET, whatever the status."""
     try:
         with urllib.request.urlopen(url, timeout=10) as response:
