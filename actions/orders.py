@@ -78,7 +78,7 @@ class ActionTrackOrder(FlowCompletion):
             number=order.number,
             items=items_in_words(order),
             total=money(order.total, here.brand),
-            expected=day(order.expected_on) or phrase("soon"),
+            expected=phrase("soon") if late else day(order.expected_on) or phrase("soon"),
             delivered=day(order.delivered_on),
             carrier=shipment.carrier if shipment else "",
             tracking_url=shipment.tracking_url if shipment else "",

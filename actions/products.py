@@ -150,7 +150,11 @@ class ActionShowProducts(FlowCompletion):
             count=len(found),
             category=found[0].category_name.lower(),
             products="\n".join(lines),
-            custom={"type": "product_cards", "products": [product_card(item, here.brand) for item in found]},
+            custom={
+                "type": "product_cards",
+                "replaces_text": True,
+                "products": [product_card(item, here.brand) for item in found],
+            },
         )
         return []
 
@@ -288,6 +292,7 @@ class ActionCompareProducts(FlowCompletion):
             differences="\n".join(f"- {row.label}: {row.left or '–'} / {row.right or '–'}" for row in differing),
             custom={
                 "type": "comparison",
+                "replaces_text": True,
                 "left": {"name": left.name},
                 "right": {"name": right.name},
                 "rows": [vars(row) for row in compared.rows],

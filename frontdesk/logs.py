@@ -21,7 +21,9 @@ class JsonFormatter(logging.Formatter):
     """Formats a record as one JSON object; `extra` fields of the call become fields of the object."""
 
     def format(self, record: logging.LogRecord) -> str:
-        entry: dict[str, object] = {
+        # The call's own fields first, so that none of them can replace what every line has.
+        entry: dict[str, object] = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        entry |= {
             "at": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -29,7 +31,6 @@ class JsonFormatter(logging.Formatter):
         }
         if turn_id.get():
             entry["turn"] = turn_id.get()
-        entry.update({key: value for key, value in vars(record).items() if key not in _STANDARD})
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         return json.dumps(entry, ensure_ascii=False, default=str)

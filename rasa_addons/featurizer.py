@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from typing import Any, Dict, List, Optional, Text
 
 import numpy as np
@@ -26,14 +27,21 @@ logger = logging.getLogger(__name__)
 # enough.
 shared_encoder = functools.lru_cache(maxsize=2)(load_encoder)
 
+ENCODER_VARIABLE = "FRONTDESK_ENCODER"
+
+
+def encoder_name(config: Dict[Text, Any]) -> Optional[Text]:
+    """The encoder that config.yml names, or the environment; None is the packaged one."""
+    return config.get("model") or os.environ.get(ENCODER_VARIABLE) or None
+
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
 class SentenceTransformerFeaturizer(DenseFeaturizer, GraphComponent):
     """Adds one dense vector a message: `(1, dimension)`, float32, L2-normalised.
 
-    Settings in config.yml: `model` (a folder or a hub name; empty means the packaged encoder) and `batch_size`
-    (texts encoded at once during training). Only sentence features are added: the entity extractor
-    beside it (a CRF) reads tokens, not vectors.
+    Settings in config.yml: `model` (a folder or a hub name; without it the environment's FRONTDESK_ENCODER, without
+    that the packaged encoder) and `batch_size` (texts encoded at once during training). Only sentence features are
+    added: the entity extractor beside it (a CRF) reads tokens, not vectors.
     """
 
     @staticmethod
@@ -56,12 +64,12 @@ class SentenceTransformerFeaturizer(DenseFeaturizer, GraphComponent):
         resource: Resource,
         execution_context: ExecutionContext,
     ) -> SentenceTransformerFeaturizer:
-        return cls(config, execution_context.node_name, shared_encoder(config.get("model")))
+        return cls(config, execution_context.node_name, shared_encoder(encoder_name(config)))
 
     @classmethod
     def fingerprint_addon(cls, config: Dict[str, Any]) -> Optional[str]:
         """Other weights mean other vectors: their fingerprint is part of Rasa's training cache key."""
-        return shared_encoder(config.get("model")).fingerprint()
+        return shared_encoder(encoder_name(config)).fingerprint()
 
     @classmethod
     def validate_config(cls, config: Dict[Text, Any]) -> None:

@@ -18,6 +18,8 @@ from rasa.shared.constants import INTENT_MESSAGE_PREFIX
 from rasa.shared.nlu.constants import TEXT
 from rasa.shared.nlu.training_data.message import Message
 
+from frontdesk.metrics import ROUTED
+
 IN_SCOPE = "in_scope"
 OPEN_QUESTION = "open_question"
 CLARIFY = "clarify"
@@ -107,6 +109,7 @@ class Router(GraphComponent):
             clear_margin=self.config["clear_margin"],
             never_clarified=frozenset(self.config["never_clarified"]),
         )
+        ROUTED.labels(decision=routing.decision).inc()
         message.set("routing", asdict(routing), add_to_output=True)
         replacement = {OPEN_QUESTION: OPEN_QUESTION_INTENT, CLARIFY: CLARIFY_INTENT}.get(routing.decision)
         if replacement:

@@ -119,8 +119,9 @@ export class ChatLog {
   botMessage(message) {
     const card = renderCustom(message.custom, (text, payload) => this.onChoice(text, payload));
     const text = asText(message.text);
-    // The rest of the text lists what the card shows: it is there for clients without cards.
-    const shownText = card === null ? text : firstParagraph(text);
+    // A message says so where the rest of its text only lists what the card shows, for clients without cards.
+    const replaced = card !== null && message.custom.replaces_text === true;
+    const shownText = replaced ? firstParagraph(text) : text;
     const node = element("div", "message bot", unseen("Assistant:"));
     if (shownText) {
       const bubble = element("div", "bubble", renderText(shownText));

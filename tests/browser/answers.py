@@ -23,7 +23,7 @@ def product(name: str = "Swift 1.7", **changes: Any) -> dict[str, Any]:
 
 def product_cards(*products: dict[str, Any], text: str = "Two kettles:\n\n1. Swift 1.7, £29.99\n2. Dawn") -> Message:
     shown = products or (product(), product("Dawn", price="34.50", payload="Tell me about Dawn"))
-    return {"text": text, "custom": {"type": "product_cards", "products": list(shown)}}
+    return {"text": text, "custom": {"type": "product_cards", "replaces_text": True, "products": list(shown)}}
 
 
 ORDER: Message = {
@@ -46,6 +46,7 @@ COMPARISON: Message = {
     "text": "Here is how they differ.",
     "custom": {
         "type": "comparison",
+        "replaces_text": True,
         "left": {"name": "Swift 1.7"},
         "right": {"name": "Dawn"},
         "rows": [

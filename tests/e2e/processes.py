@@ -68,7 +68,7 @@ def action_server(port: int, log: Path, probe: Literal["ready", "health"] = "rea
     """`python -m actions` on a port; `probe` says what has to answer before it counts as started."""
     return Service(
         name="action server",
-        command=(sys.executable, "-W", "ignore", "-m", "actions"),
+        command=(sys.executable, "-m", "actions"),
         port=port,
         port_variable="FRONTDESK_ACTIONS_PORT",
         ready_url=f"http://{LOOPBACK}:{port}/{probe}",
@@ -78,7 +78,7 @@ def action_server(port: int, log: Path, probe: Literal["ready", "health"] = "rea
 
 def rasa_server(port: int, log: Path) -> Service:
     """`python -m rasa run` with the trained model on a port."""
-    command = [sys.executable, "-m", "rasa.__main__", "run", "--model", str(model_file())]
+    command = [sys.executable, "-m", "rasa", "run", "--model", str(model_file())]
     command += ["--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]
     command += ["--interface", LOOPBACK, "--port", str(port)]
     return Service(

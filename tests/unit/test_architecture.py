@@ -32,7 +32,7 @@ FRAMEWORKS = frozenset({"rasa", "rasa_sdk", "sqlalchemy", "torch", "transformers
 ROOMS = {
     "frontdesk": Room(frozenset(), frozenset()),
     "knowledge_base": Room(
-        frozenset({"frontdesk.brand"}),
+        frozenset({"frontdesk"}),
         frozenset({"sqlalchemy"}),
         where=(("__main__", "llm_component.encoder"), ("cli", "llm_component.encoder")),
     ),
