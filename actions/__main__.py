@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Sequence
 
-from frontdesk.brand import BrandError
-from knowledge_base.settings import SettingsError
-from llm_component.encoder import EncoderError
+ENVIRONMENT = {
+    "FRONTDESK_ACTIONS_PORT": "port to listen on",
+    "FRONTDESK_ACTIONS_HOST": "address to listen on",
+    "FRONTDESK_DATABASE_URL": "the database, sqlite:///path or postgresql://user:password@host/name",
+    "FRONTDESK_SECRET_KEY": "key of the verification codes; required for PostgreSQL",
+    "FRONTDESK_SMTP_URL": "mail server; without one, mails stay in table outbox",
+    "FRONTDESK_RELEVANCE_FLOOR": "similarity from which a passage is quoted",
+    "FRONTDESK_ENCODER": "folder or hub id of the articles' sentence encoder",
+    "FRONTDESK_BRAND_FILE": "the brand, in place of brand.yml",
+}
 
 
-def main() -> int:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser: the server takes its settings from the environment, so there is only --help."""
+    width = max(map(len, ENVIRONMENT))
+    variables = "\n".join(f"  {name:{width}}  {meaning}" for name, meaning in ENVIRONMENT.items())
+    return argparse.ArgumentParser(
+        prog="python -m actions",
+        description="Starts the action server, which Rasa calls for all that needs the shop's data.",
+        epilog=f"environment variables:\n{variables}\n\nDefaults, and what else can be set: docs/operate.md.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until stopped; gives the exit code."""
+    build_parser().parse_args(arguments)
+
+    # These load the models' libraries, which takes seconds: help and a refusal come without them.
     from actions.server import serve
+    from frontdesk.brand import BrandError
+    from knowledge_base.settings import SettingsError
+    from llm_component.encoder import EncoderError
 
     try:
         serve()

@@ -113,7 +113,7 @@ class ActionClarify(SafeAction):
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         buttons = suggested(Turn.of(tracker), domain)
-        if len(buttons) < 2:
+        if len(buttons) < 3:  # two meanings and a person
             return [FollowupAction("action_search_knowledge")]
         dispatcher.utter_message(response="utter_clarify", buttons=buttons)
         return []

@@ -220,7 +220,8 @@ class FlowValidation(SafeAction):
         if not self._sure(turn):
             return False
         if turn.intent == PERSON_INTENT:
-            return True
+            # "A replacement" may sound like asking for somebody else; in answer to our question it is what it says.
+            return turn.is_button or asked.free_text or asked.any_words or not answers(asked, turn, state)
         if turn.intent in LEAVING_INTENTS:
             # "It doesn't matter" is an answer to some questions; "never mind" to none.
             if answers(asked, turn, state) and not _STOP_WORDS.search(turn.text):
@@ -229,7 +230,11 @@ class FlowValidation(SafeAction):
         if turn.intent in FLOW_INTENTS:
             if asked.any_words:
                 return turn.is_button or turn.confidence >= VERY_SURE
-            return turn.is_button or not (asked.free_text or answers(asked, turn, state))
+            if asked.free_text:
+                # Free words may be about anything; only a clear request of more than a word or two is one.
+                request = turn.confidence >= VERY_SURE and turn.words > SHORT_QUESTION_WORDS
+                return turn.is_button or (request and asked.from_entities(turn, state) is None)
+            return turn.is_button or not answers(asked, turn, state)
         return False
 
     def _is_aside(self, turn: Turn, asked: Step, state: FlowState) -> bool:

@@ -11,11 +11,13 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.base import SafeAction
 from actions.services import Services, services
 from actions.turn import Turn
+from actions.wording import phrase
 from knowledge_base import outcomes
 from knowledge_base.quoting import quote
 
 PASSAGES_SLOT = "passages"
 SUGGESTIONS_SLOT = "suggestions"
+PERSON_INTENT = "talk_to_person"
 DESCRIPTION = "utter_describe_{intent}"
 PASSAGES_KEPT = 3
 CANDIDATES = 5
@@ -66,7 +68,7 @@ class ActionSearchKnowledge(SafeAction):
 
 
 def suggested(turn: Turn, domain: dict[str, Any]) -> list[dict[str, str]]:
-    """Buttons for what the customer may have meant instead: the router's candidates, in the customer's words.
+    """Buttons for what the customer may have meant: the router's candidates in the customer's words, a person last.
 
     An order number that was said already is kept, so that it needn't be typed again after the button.
     """
@@ -74,8 +76,9 @@ def suggested(turn: Turn, domain: dict[str, Any]) -> list[dict[str, str]]:
     number = turn.order_number()
     entities = f'{{"order_number": "{number}"}}' if number else ""
     described = ((intent, responses.get(DESCRIPTION.format(intent=intent))) for intent in turn.candidates)
-    return [
+    buttons = [
         {"title": description[0]["text"], "payload": f"/{intent}{entities}"}
         for intent, description in described
-        if description
+        if description and intent != PERSON_INTENT
     ]
+    return [*buttons, {"title": phrase("button_person"), "payload": f"/{PERSON_INTENT}"}] if buttons else []

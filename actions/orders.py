@@ -247,12 +247,14 @@ class ValidateMissingParcel(CustomerFlow):
     fresh_slots = ("confirm", "summary")
 
     async def with_order(self, order: OrderView, state: FlowState) -> None:
-        if order.shipment is None:
-            state.end(
-                REFUSED, "utter_cannot_claim_not_dispatched", number=order.number, expected=day(order.expected_on)
-            )
+        here, principal = state.services, require(state.principal)
+        reason = await here.read(lambda session: returns.why_no_claim(session, principal, order.number, here.clock()))
+        if reason is not None:
+            expected = day(order.expected_on)
+            state.end(REFUSED, f"utter_cannot_claim_{reason}", number=order.number, expected=expected)
             return
-        latest = order.shipment.events[-1] if order.shipment.events else None
+        events = order.shipment.events if order.shipment else ()
+        latest = events[-1] if events else None
         state.set(
             "summary", f"{latest[1]} ({moment(latest[0], state.services.brand)})" if latest else phrase("no_scan")
         )

@@ -28,11 +28,13 @@ Kind = Literal["return", "exchange", "damage"]
 
 SAME_PRODUCT = "same"
 LONGEST_REASON = 500
+SHORT_ANSWER_WORDS = 5
 _EVERYTHING = re.compile(r"\b(all|everything|both|whole order|the lot)\b", re.I)
 _POSITION = re.compile(
     r"^\W*(?:the |number |no\.? |item )*(\d|first|second|third|fourth|last)(?:st|nd|rd|th)?(?: one| item)?\W*$", re.I
 )
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
+_CORRECTION = re.compile(r"\b(no|not|other|instead|sorry|actually|wait|meant|wrong)\b", re.I)
 _VAGUE = frozenset({"broken", "faulty", "damaged", "wrong", "defective", "not working", "doesn't work"})
 _SAME = re.compile(r"\b(same|identical|another one|new one|like for like|replacement)\b", re.I)
 _REFUND = re.compile(r"\b(refund|money|cash)\b", re.I)
@@ -54,6 +56,8 @@ class Items(Step):
         if state.get(self.slot) is None or turn.is_button:
             return None
         words = " ".join([*turn.spans("product"), *turn.spans("category")])
+        if _CORRECTION.search(turn.text):
+            words = turn.text
         named = [item["id"] for item in state.get("returnable") or [] if _mentions(words, item["name"])]
         return named if named and named != [item_id for item_id, _ in state.get(self.slot)] else None
 
@@ -140,9 +144,9 @@ class Replacement(Step):
             return next(iter(turn.values("product")), None)
         if turn.intent in {"affirm", "deny"} and turn.words < 3:
             return None
-        named = turn.spans("product")
-        if not named and _SAME.search(turn.text):
+        if _SAME.search(turn.text) and turn.words <= SHORT_ANSWER_WORDS:
             return SAME_PRODUCT
+        named = turn.spans("product")
         return named[-1] if named else turn.text
 
     async def check(self, value: str, state: FlowState) -> Any:

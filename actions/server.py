@@ -60,7 +60,7 @@ def add_operations(app: Sanic) -> None:
     @app.get("/ready")
     async def ready(request: Request) -> HTTPResponse:
         try:
-            await services().read(lambda session: session.connection())
+            await services().in_thread(services().database.check)
         except DatabaseUnavailable:
             return response.json({"status": "unavailable", "message": "The database does not answer."}, status=503)
         return response.json({"status": "ready"})

@@ -32,6 +32,7 @@ class SourceArticle:
     """An article as its file says it."""
 
     slug: str  # the file's name without its ending
+    url: str  # its page on the shop's site
     title: str
     topic: str
     category: str  # a product category's slug where the front matter names one, otherwise the topic
@@ -44,7 +45,7 @@ class SourceArticle:
     def content_hash(self) -> str:
         """SHA-256 over everything that ends up in the database."""
         values = [
-            CUTTING_VERSION, self.title, self.topic, self.category, self.products, self.keywords, self.body,
+            CUTTING_VERSION, self.url, self.title, self.topic, self.category, self.products, self.keywords, self.body,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(values, ensure_ascii=False).encode()).hexdigest()
 
@@ -52,7 +53,8 @@ class SourceArticle:
 def read_articles(folder: Path, brand: Brand) -> list[SourceArticle]:
     """Every `*.md` below `folder`, by slug.
 
-    Raises `ArticleError` that names all files with faults, so that they can be mended in one go.
+    Raises `ArticleError` that names all files with faults, so that they can be mended in one go, or says that the
+    folder has no article at all.
     """
     if not folder.is_dir():
         raise ArticleError(f"{folder}: there is no such folder")
@@ -69,6 +71,9 @@ def read_articles(folder: Path, brand: Brand) -> list[SourceArticle]:
         articles[article.slug] = article
     if faults:
         raise ArticleError("\n".join(faults))
+    if not articles:
+        # A mistyped folder, most likely; taken at its word it would retire every article there is.
+        raise ArticleError(f"{folder}: there is no article (*.md) in this folder; nothing was changed")
     return [articles[slug] for slug in sorted(articles)]
 
 
@@ -88,6 +93,7 @@ def read_article(file: Path, brand: Brand) -> SourceArticle:
     _check(file, meta, body)
     return SourceArticle(
         slug=file.stem,
+        url=f"{brand.site_url}/help/{file.stem}",
         title=title,
         topic=meta["topic"],
         category=meta.get("category") or meta["topic"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from alembic import command
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.engine.url import URL
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
@@ -79,8 +80,21 @@ class Database:
         with self._session(self._reading) as session:
             yield session
 
+    def check(self) -> None:
+        """Ask the database for its schema's revision. Raises `DatabaseUnavailable` if it is gone or was never made."""
+        try:
+            with self.reading() as session:
+                session.execute(text("SELECT version_num FROM alembic_version"))
+        except ProgrammingError as error:
+            raise DatabaseUnavailable(_reason(error)) from error
+
     def migrate(self, revision: str = "head") -> None:
-        """Bring the schema to `revision`; processes that start together wait for one another."""
+        """Bring the schema to `revision`; processes that start together wait for one another.
+
+        It is what makes a new SQLite file; anything else finds a missing file unavailable.
+        """
+        if self.is_sqlite:
+            Path(str(self.url.database)).touch()
         with self.transaction() as session:
             serialise(session, MIGRATION_LOCK)
             command.upgrade(configuration(session.connection()), revision)
@@ -143,6 +157,15 @@ def _reason(error: Exception) -> str:
     return str(original if original is not None else error).strip()
 
 
+def file_identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a file: the same as long as it is the same file; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _sqlite_engine(url: URL) -> Engine:
     Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
@@ -155,8 +178,23 @@ def _sqlite_engine(url: URL) -> Engine:
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
     )
 
+    path = Path(str(url.database))
+
+    @event.listens_for(engine, "do_connect")
+    def refuse_to_create(_dialect: Any, _record: Any, _args: Any, _parameters: Any) -> None:
+        # SQLite would make an empty file, and what is put in its place later would not be seen.
+        if not path.exists():
+            raise sqlite3.OperationalError("the database file does not exist")
+
+    @event.listens_for(engine, "checkout")
+    def notice_replacement(_connection: Any, record: Any, _proxy: Any) -> None:
+        # A pooled connection keeps a file open that has been renamed or restored from a backup since.
+        if record.info.get("file") != file_identity(path):
+            raise DisconnectionError("the database file was replaced")
+
     @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
+    def prepare(connection: Any, record: Any) -> None:
+        record.info["file"] = file_identity(path)
         connection.isolation_level = None  # the driver would begin transactions itself, and too late
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_SECONDS * 1000)}")

@@ -49,9 +49,10 @@ def import_articles(
 ) -> ImportReport:
     """Make the database hold the articles of `folder`, with the shop's placeholders filled in.
 
-    An article is imported anew when its text or the encoder changed. Each goes in with a transaction of its own, so
-    that a service that reads meanwhile never waits long and never sees half an article. All files are read and
-    checked before the first is written. Raises `ArticleError` and `DatabaseUnavailable`.
+    An article is imported anew when its text, its address or the encoder changed. Each goes in with a transaction of
+    its own, so that a service that reads meanwhile never waits long and never sees half an article. All files are
+    read and checked before the first is written; a folder without articles changes nothing. Raises `ArticleError`
+    and `DatabaseUnavailable`.
     """
     sources = read_articles(Path(folder), brand)
     with database.reading() as session:
@@ -69,7 +70,7 @@ def import_articles(
         # Embedding takes time: it is done before the transaction takes the lock.
         vectors = encoder.encode([_embedded(source, passage, place) for place, passage in enumerate(passages)])
         with database.transaction() as session:
-            _write(session, source, passages, vectors, encoder, brand, now)
+            _write(session, source, passages, vectors, encoder, now)
         counts["added" if before is None else "changed"] += 1
     with database.transaction() as session:
         retired = _retire(session, sorted(set(present) - {source.slug for source in sources}), encoder, now)
@@ -99,7 +100,6 @@ def _write(
     passages: list[CutPassage],
     vectors: np.ndarray,
     encoder: Encoder,
-    brand: Brand,
     now: datetime,
 ) -> None:
     article = session.scalars(select(Article).where(Article.slug == source.slug)).one_or_none()
@@ -108,7 +108,7 @@ def _write(
         session.add(article)
     article.title = source.title
     article.category = source.category
-    article.url = f"{brand.site_url}/help/{source.slug}"
+    article.url = source.url
     article.content_hash = source.content_hash
     article.encoder = encoder.fingerprint()
     article.imported_at = now

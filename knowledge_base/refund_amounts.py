@@ -26,8 +26,8 @@ def expected_amounts(
     now: datetime,
 ) -> tuple[Decimal, Decimal]:
     """What the customer gets back and what a dearer replacement costs them, in pounds."""
-    if kind == "damage" and wish != "refund":
-        return NOTHING, NOTHING
+    if (kind == "damage" and wish != "refund") or (kind == "exchange" and replacement is None):
+        return NOTHING, NOTHING  # the same product is sent again
     subtotal = sum((item.unit_price * item.quantity for item in order.items), NOTHING)
     goods = sum((_line_price(order, item_id) * quantity for item_id, quantity in wanted.items()), NOTHING)
     # A voucher was taken off the whole order; each piece carries its share of it.

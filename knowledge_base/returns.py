@@ -105,6 +105,8 @@ def create_return(
     wanted = _wanted(order, eligible, items)
     pieces = sum(wanted.values())
     replacement = _replacement(session, kind, wish, replacement_sku, pieces)
+    if kind == "exchange" and replacement is None:
+        _require_same_in_stock(session, order, wanted)
     refund, extra = expected_amounts(session, order, wanted, kind, wish, replacement, now)
     label_code = "PW" + "".join(secrets.choice(LABEL_ALPHABET) for _ in range(LABEL_LENGTH))
     row = Return(
@@ -174,6 +176,15 @@ def refunds(session: Session, principal: Principal, order_number: str) -> list[R
     ]
 
 
+def why_no_claim(session: Session, principal: Principal, order_number: str, now: datetime) -> str | None:
+    """Why a search for the parcel can't start (the reasons of `missing_parcel_claim`), or None.
+
+    Raises OrderNotFound and NotVerified.
+    """
+    principal.require_valid(now)
+    return _why_no_claim(session, owned_order(session, principal, order_number), now.date())
+
+
 def missing_parcel_claim(session: Session, principal: Principal, order_number: str, *, now: datetime) -> ClaimView:
     """Have the carrier search for a parcel that is late, or that was marked delivered and is not there.
 
@@ -234,7 +245,7 @@ def _wanted(order: Order, eligible: ReturnEligibility, items: Sequence[tuple[int
 
 def _replacement(session: Session, kind: str, wish: str | None, sku: str | None, pieces: int) -> Product | None:
     """The product that is sent instead; None where the same one is sent again or none at all."""
-    if kind == "return" or (kind == "damage" and (wish == "refund" or sku is None)):
+    if kind == "return" or sku is None or (kind == "damage" and wish == "refund"):
         return None
     product = session.execute(select(Product).where(Product.sku == sku)).scalar_one_or_none()
     if product is None:
@@ -243,6 +254,13 @@ def _replacement(session: Session, kind: str, wish: str | None, sku: str | None,
     if stock is None or stock.quantity < pieces:
         raise NotAllowed("replacement_out_of_stock")
     return product
+
+
+def _require_same_in_stock(session: Session, order: Order, wanted: dict[int, int]) -> None:
+    for item in order.items:
+        stock = session.get(Stock, item.product_id)
+        if item.id in wanted and (stock is None or stock.quantity < wanted[item.id]):
+            raise NotAllowed("replacement_out_of_stock")
 
 
 def _why_no_claim(session: Session, order: Order, today: date) -> str | None:

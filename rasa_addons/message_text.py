@@ -11,6 +11,8 @@ from rasa.shared.core.events import BotUttered, Event
 
 # Joiners that real writing systems and emoji need; every other invisible character only hides text.
 _NEEDED_JOINERS = {"\u200c", "\u200d"}
+# A thumb is a yes or a no.
+THUMBS = frozenset("👍👎")
 _KEPT_CONTROLS = {"\n", "\t"}
 
 
@@ -32,8 +34,8 @@ def clean_text(text: str) -> str:
 
 
 def has_words(text: str) -> bool:
-    """Whether there is a letter or a digit of any script: emoji and punctuation alone have none."""
-    return any(character.isalnum() for character in text)
+    """Whether there is a letter or a digit of any script, or a thumb: other emoji and punctuation say nothing."""
+    return any(character.isalnum() or character in THUMBS for character in text)
 
 
 def is_command(text: str) -> bool:

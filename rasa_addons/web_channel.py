@@ -112,7 +112,7 @@ class WebChannel(RestInput):
         """
         try:
             body = json.loads(request.body or b"")
-        except (UnicodeDecodeError, json.JSONDecodeError):
+        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
             raise BadRequest('The body must be JSON: {"sender": "...", "message": "..."}.') from None
         if not isinstance(body, dict):
             raise BadRequest("The body must be a JSON object with the fields sender and message.")

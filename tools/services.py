@@ -78,6 +78,8 @@ def service_environment(environment: Mapping[str, str]) -> tuple[dict[str, str],
     settings = child_environment(environment)
     settings[ACTIONS_PORT_VARIABLE] = str(port_from(environment, ACTIONS_PORT_VARIABLE, ACTIONS_PORT))
     settings[RASA_PORT_VARIABLE] = str(port_from(environment, RASA_PORT_VARIABLE, RASA_PORT))
+    # One message is too little work to share between cores; threads that wait for each other only slow it down.
+    settings.setdefault("OMP_NUM_THREADS", "1")
     settings.setdefault(ACTIONS_URL_VARIABLE, f"http://{LOOPBACK}:{settings[ACTIONS_PORT_VARIABLE]}/webhook")
     made_up = not settings.get(SECRET_VARIABLE)
     if made_up:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from datetime import date
 
-from knowledge_base.cli import demo_commands, knowledge_commands, shop_commands
+from knowledge_base.cli import conversation_commands, demo_commands, knowledge_commands, shop_commands
+from knowledge_base.erase import CONVERSATIONS_KEPT_FOR
 
 EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 no usable database, 4 would delete customers' data."
 DEFAULT_LIMIT = 5
+MOST_DAYS = 36500  # a hundred years; a date so far back can still be computed
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -55,6 +57,18 @@ def build_parser() -> argparse.ArgumentParser:
     export = tasks.add_parser("export-lookups", help="write product, category and brand names for training")
     export.add_argument("folder")
     export.set_defaults(command=shop_commands.export_lookup_tables)
+
+    erase = commands.add_parser("erase", help="erase what one conversation left behind")
+    erase.add_argument("conversation_id", metavar="CONVERSATION_ID")
+    erase.set_defaults(command=conversation_commands.erase)
+
+    kept = CONVERSATIONS_KEPT_FOR.days
+    purge = commands.add_parser("purge", help="erase every conversation that is older than the shop keeps them")
+    purge.add_argument(
+        "--older-than", type=_days, default=kept, metavar="DAYS", help=f"counted from its newest trace; default: {kept}"
+    )
+    purge.add_argument("--dry-run", action="store_true", help="say how many it would be and change nothing")
+    purge.set_defaults(command=conversation_commands.purge)
     return parser
 
 
@@ -62,3 +76,10 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a number from 1 on, found {text!r}")
     return int(text)
+
+
+def _days(text: str) -> int:
+    days = _positive(text)
+    if days > MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"expected at most {MOST_DAYS} days, found {text}")
+    return days

@@ -102,12 +102,12 @@ def names_of(pattern: str) -> frozenset[str]:
         "utter_order_{order.state}": frozenset(f"utter_order_{state}" for state in ORDER_STATES),
         "utter_refund_{refund.state}": frozenset(f"utter_refund_{state}" for state in REFUND_STATES),
         "utter_cannot_cancel_{allowed.reason}": _each("cancel", CHANGE_REASONS),
-        "utter_cannot_cancel_{error.reason}": _each("cancel", CHANGE_REASONS),
         "utter_cannot_change_address_{allowed.reason}": _each("change_address", CHANGE_REASONS),
-        "utter_cannot_change_address_{error.reason}": _each("change_address", CHANGE_REASONS),
-        "utter_cannot_claim_{error.reason}": _each("claim", CLAIM_REASONS),
         "utter_cannot_{self.kind}_{eligible.reason}": goods_refusals(ELIGIBILITY_REASONS),
-        "utter_cannot_{self.kind}_{error.reason}": goods_refusals(GOODS_REASONS),
+        "utter_{self.refusal}_{error.reason}": goods_refusals(GOODS_REASONS)
+        | _each("cancel", CHANGE_REASONS)
+        | _each("change_address", CHANGE_REASONS)
+        | _each("claim", CLAIM_REASONS),
         "utter_{self.kind}_created": frozenset(
             {"utter_return_created", "utter_exchange_created", *(f"utter_damage_created_{w}" for w in RETURN_WISHES)}
         ),
@@ -122,12 +122,14 @@ def _each(what: str, found: frozenset[str]) -> frozenset[str]:
 def utterances() -> Iterator[Utterance]:
     """Every place in actions/ that utters a response by a name that can be read there."""
     for path in sorted((ROOT / "actions").glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call):
-                yield from _of_call(path.stem, node)
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                for node in ast.walk(function):
+                    if isinstance(node, ast.Call):
+                        yield from _of_call(path.stem, node, function)
 
 
-def _of_call(module: str, call: ast.Call) -> Iterator[Utterance]:
+def _of_call(module: str, call: ast.Call, function: ast.AST) -> Iterator[Utterance]:
     method = ast.unparse(call.func).rpartition(".")[2]
     named: ast.expr | None = None
     if method == "utter_message":
@@ -139,8 +141,16 @@ def _of_call(module: str, call: ast.Call) -> Iterator[Utterance]:
     values = {keyword.arg for keyword in call.keywords if keyword.arg} - NO_VALUES
     if method == "Rejected" and len(call.args) > 1 and isinstance(call.args[1], ast.Dict):
         values |= {key.value for key in call.args[1].keys if isinstance(key, ast.Constant)}
-    for pattern in patterns(named):
+    for pattern in {pattern for source in _sources_of(named, function) for pattern in patterns(source)}:
         yield Utterance(f"{module}.py:{call.lineno}", pattern, frozenset(map(str, values)))
+
+
+def _sources_of(named: ast.expr, function: ast.AST) -> list[ast.expr]:
+    """The expression itself, or for a variable what the function assigns to it."""
+    if not isinstance(named, ast.Name):
+        return [named]
+    assigned = (node for node in ast.walk(function) if isinstance(node, ast.Assign))
+    return [node.value for node in assigned if ast.unparse(node.targets[0]) == named.id]
 
 
 def patterns(node: ast.expr) -> Iterator[str]:

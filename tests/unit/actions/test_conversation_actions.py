@@ -101,8 +101,12 @@ async def test_a_yes_to_no_offer_starts_nothing(text: str, payloads: tuple[str, 
     assert (await talk.run(ActionTakeOffer())).responses == ["utter_yes_to_what"]
 
 
-async def test_an_offer_of_an_earlier_turn_is_over() -> None:
-    talk = Conversation().bot("Shall we?", "/track_order").user("hi").bot("Hello.").user("yes", "affirm")
+@pytest.mark.parametrize("since", [("Hello.",), ()])
+async def test_an_offer_of_an_earlier_turn_is_over(since: tuple[str, ...]) -> None:
+    talk = Conversation().bot("Shall we?", "/track_order").user("hi")
+    for text in since:
+        talk.bot(text)
+    talk.user("yes", "affirm")
 
     assert (await talk.run(ActionTakeOffer())).responses == ["utter_yes_to_what"]
 

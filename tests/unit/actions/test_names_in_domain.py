@@ -13,6 +13,8 @@ from actions.asides import ASIDE_INTENTS
 from actions.conversation import FORM_OF_INTENT
 from actions.flow import FLOW_INTENTS, LEAVING_INTENTS, PERSON_INTENT, RESUMED_BY
 from actions.orders import ValidateTrackOrder
+from actions.wording import phrase
+from knowledge_base.schema import ORDER_STATES
 from tests.unit.actions import action_sources as sources
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -92,7 +94,15 @@ def test_intents_and_forms_in_tables_exist() -> None:
     assert {*ASIDE_INTENTS, *FLOW_INTENTS, *LEAVING_INTENTS, PERSON_INTENT, *FORM_OF_INTENT} <= INTENTS
     assert set(FORM_OF_INTENT.values()) <= set(DOMAIN["forms"])
     assert set(RESUMED_BY) <= set(DOMAIN["forms"])
-    assert {payload.lstrip("/") for payload, _ in RESUMED_BY.values()} <= INTENTS
+    assert {payload.lstrip("/") for payload in RESUMED_BY.values()} <= INTENTS
+
+
+def test_every_state_of_an_order_and_every_flow_to_go_on_with_has_its_words() -> None:
+    words = [phrase(f"state_{state}") for state in ORDER_STATES] + [phrase(f"flow_{form}") for form in RESUMED_BY]
+
+    assert all(words)
+    with pytest.raises(KeyError):
+        phrase("no_such_phrase")
 
 
 def test_every_small_talk_has_its_reply() -> None:

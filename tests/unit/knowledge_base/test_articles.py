@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -58,6 +59,15 @@ def test_the_hash_follows_the_content_but_not_the_date(tmp_path: Path) -> None:
     assert len(set(hashes)) == 3
 
 
+def test_the_hash_follows_the_address_of_the_shops_site(tmp_path: Path) -> None:
+    write(tmp_path, "a.md", "---\ntitle: A\ntopic: delivery\n---\nText.")
+    (here,) = read_articles(tmp_path, replace(BRAND, site_url="https://www.example.com"))
+    (moved,) = read_articles(tmp_path, replace(BRAND, site_url="https://shop.example.com"))
+
+    assert (here.url, moved.url) == ("https://www.example.com/help/a", "https://shop.example.com/help/a")
+    assert here.content_hash != moved.content_hash
+
+
 @pytest.mark.parametrize(
     ("name", "content", "fault"),
     [
@@ -80,6 +90,13 @@ def test_a_fault_is_named_with_its_file(tmp_path: Path, name: str, content: str,
     with pytest.raises(ArticleError) as caught:
         read_articles(tmp_path, BRAND)
     assert name in str(caught.value) and fault in str(caught.value)
+
+
+def test_a_folder_without_an_article_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "readme.txt", "Not an article.")
+
+    with pytest.raises(ArticleError, match="there is no article"):
+        read_articles(tmp_path, BRAND)
 
 
 def test_all_faults_are_told_at_once_and_doubles_are_one(tmp_path: Path) -> None:

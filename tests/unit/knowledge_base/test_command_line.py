@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from sqlalchemy import select
 
 from knowledge_base.__main__ import main
 from knowledge_base.cli.context import (
@@ -20,6 +21,8 @@ from knowledge_base.cli.context import (
     Context,
 )
 from knowledge_base.mail import OutboxMailer
+from knowledge_base.outcomes import rate, record
+from knowledge_base.schema import ConversationOutcome, Ticket
 from tests.unit.knowledge_base.hashing_encoder import HashingEncoder
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
@@ -78,7 +81,15 @@ def test_without_tables_every_command_says_to_run_init_and_makes_no_file(
     file = tmp_path / "none.db"
     monkeypatch.setenv("FRONTDESK_DATABASE_URL", f"sqlite:///{file}")
 
-    for command in (["seed"], ["demo"], ["show", "order", "1043"], ["search", "x"], ["outbox"]):
+    for command in (
+        ["seed"],
+        ["demo"],
+        ["show", "order", "1043"],
+        ["search", "x"],
+        ["outbox"],
+        ["erase", "x"],
+        ["purge"],
+    ):
         assert terminal.run(*command) == EXIT_DATABASE
         assert "python -m knowledge_base init" in terminal.err
     assert not file.exists()
@@ -178,6 +189,71 @@ def test_lookups_are_exported_and_then_left_alone(seeded: Terminal, tmp_path: Pa
     assert "Nothing changed" in seeded.out
 
 
+def leave_outcome(terminal: Terminal, conversation_id: str, days_ago: int) -> None:
+    """A conversation that left an outcome so many days before NOW."""
+    with terminal.context.database.transaction() as session:
+        record(session, conversation_id, "failed", "delivery", NOW - timedelta(days=days_ago), detail="SECRET")
+
+
+def named(terminal: Terminal) -> list[str]:
+    """The conversations that outcomes still name."""
+    with terminal.context.database.reading() as session:
+        found = select(ConversationOutcome.conversation_id).where(ConversationOutcome.conversation_id.is_not(None))
+        return sorted(session.scalars(found))
+
+
+def test_erase_says_what_a_conversation_had_left(terminal: Terminal) -> None:
+    assert terminal.run("outbox") == EXIT_OK  # opens the database
+    with terminal.context.database.transaction() as session:
+        rate(session, "chat-[b]1", 4, "SECRET", NOW)
+
+    assert terminal.run("erase", "chat-[b]1") == EXIT_OK
+    assert terminal.out == "Erased conversation chat-[b]1: outcomes 1, ratings 1.\n"
+    assert named(terminal) == []
+
+
+def test_erase_of_an_unknown_conversation(terminal: Terminal) -> None:
+    assert terminal.run("erase", "chat-1") == EXIT_FAILED
+    assert terminal.err == "Error: conversation chat-1 is not in the database\n"
+
+
+def test_purge_erases_what_is_older_than_it_may_be(terminal: Terminal) -> None:
+    assert terminal.run("purge") == EXIT_OK
+    assert terminal.out == "Erased 0 conversations idle since before 2025-12-10 12:00 UTC.\n"
+    for conversation_id, days in (("old", 91), ("older", 120), ("new", 89)):
+        leave_outcome(terminal, conversation_id, days)
+
+    assert terminal.run("purge") == EXIT_OK
+    assert terminal.out == "Erased 2 conversations idle since before 2025-12-10 12:00 UTC: outcomes 2.\n"
+    assert named(terminal) == ["new"]
+
+
+def test_purge_takes_other_ages(terminal: Terminal) -> None:
+    assert terminal.run("outbox") == EXIT_OK
+    leave_outcome(terminal, "old", 91)
+
+    assert terminal.run("purge", "--older-than", "91") == EXIT_OK
+    assert named(terminal) == ["old"]
+    assert terminal.run("purge", "--older-than", "30") == EXIT_OK
+    assert named(terminal) == []
+
+
+def test_a_dry_run_of_purge_counts_and_changes_nothing(terminal: Terminal) -> None:
+    assert terminal.run("outbox") == EXIT_OK
+    leave_outcome(terminal, "old", 91)
+    with terminal.context.database.transaction() as session:
+        long_ago = NOW - timedelta(days=100)
+        texts = {"topic": "repair", "summary": "", "transcript": ""}
+        session.add(Ticket(conversation_id="old", created_at=long_ago, answer_by=long_ago, **texts))
+
+    assert terminal.run("purge", "--dry-run") == EXIT_OK
+    assert terminal.out == (
+        "Would erase 1 conversation idle since before 2025-12-10 12:00 UTC.\n"
+        "Tickets among them that nobody has answered: 1.\n"
+    )
+    assert named(terminal) == ["old"]
+
+
 def test_a_wrong_setting_is_one_sentence(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRONTDESK_BRAND_FILE", "/does/not/exist.yml")
 
@@ -186,7 +262,17 @@ def test_a_wrong_setting_is_one_sentence(terminal: Terminal, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    "arguments", [["unknown"], [], ["search"], ["search", "x", "--limit", "0"], ["seed", "--date", "x"]]
+    "arguments",
+    [
+        ["unknown"],
+        [],
+        ["search"],
+        ["search", "x", "--limit", "0"],
+        ["seed", "--date", "x"],
+        ["erase"],
+        ["purge", "--older-than", "0"],
+        ["purge", "--older-than", "9999999999"],
+    ],
 )
 def test_wrong_arguments_exit_as_argparse_does(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -126,6 +126,20 @@ def test_figures_orders_and_accounts_stay(shop: Database, rows: Any) -> None:
     assert [order.state for order in rows.all(Order)] == ["cancelled", "cancelled"]
 
 
+def test_what_was_erased_is_counted(shop: Database) -> None:
+    with shop.transaction() as session:
+        assert erase_conversation(session, "chat-alex") == {
+            "mails": 1,
+            "proofs of identity": 1,
+            "codes": 1,
+            "tickets": 1,
+            "outcomes": 2,
+            "ratings": 1,
+            "order events": 1,
+        }
+        assert not any(erase_conversation(session, "chat-alex").values())
+
+
 def test_erasing_does_not_get_around_the_limit_on_codes(shop: Database, now: datetime) -> None:
     for number in range(4):
         request(shop, f"chat-{number}", "1043", "someone@example.net", now)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from knowledge_base.database import Database
@@ -22,7 +23,7 @@ from knowledge_base.returns import (
     refunds,
     return_eligibility,
 )
-from knowledge_base.schema import Claim, Order, OrderEvent, Policy, Refund, Return
+from knowledge_base.schema import Claim, Order, OrderEvent, Policy, Refund, Return, Stock
 
 KETTLE, TOASTER = 1, 2  # ids of order 1043's items
 
@@ -263,15 +264,33 @@ def test_an_exchange_settles_the_difference(
 
 @pytest.mark.parametrize(
     ("sku", "pieces", "reason"),
-    [(None, 1, "replacement_unknown"), ("X", 1, "replacement_unknown"), ("KET-2", 2, "replacement_out_of_stock")],
+    [("X", 1, "replacement_unknown"), ("KET-2", 2, "replacement_out_of_stock")],
 )
 def test_an_exchange_needs_a_replacement_that_is_there(
-    database: Database, alex: Principal, now: datetime, sku: str | None, pieces: int, reason: str
+    database: Database, alex: Principal, now: datetime, sku: str, pieces: int, reason: str
 ) -> None:
     items = [(KETTLE, pieces)]
     with pytest.raises(NotAllowed) as caught, database.transaction() as session:
         send_back(session, alex, now, kind="exchange", items=items, replacement_sku=sku)
     assert caught.value.reason == reason
+
+
+def test_an_exchange_for_the_same_product_costs_and_refunds_nothing(
+    database: Database, rows: Any, alex: Principal, now: datetime
+) -> None:
+    with database.transaction() as session:
+        view = send_back(session, alex, now, kind="exchange", wish=None, replacement_sku=None)
+    assert (view.expected_refund_amount, view.extra_charge) == (Decimal("0.00"), Decimal("0.00"))
+    assert rows.all(Refund) == []
+
+
+def test_an_exchange_for_the_same_product_needs_it_in_stock(database: Database, alex: Principal, now: datetime) -> None:
+    with database.transaction() as session:
+        for stock in session.execute(select(Stock)).scalars():
+            stock.quantity = 0
+    with pytest.raises(NotAllowed) as caught, database.transaction() as session:
+        send_back(session, alex, now, kind="exchange", wish=None, replacement_sku=None)
+    assert caught.value.reason == "replacement_out_of_stock"
 
 
 @pytest.mark.parametrize(("wish", "amount"), [("refund", "39.99"), ("replacement", "0.00"), (None, "0.00")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -112,6 +113,25 @@ def test_nothing_is_written_when_one_article_has_a_fault(database: Database, fol
         run_import(database, folder)
     with database.reading() as session:
         assert session.scalars(select(Article)).all() == []
+
+
+def test_a_folder_without_articles_retires_none(database: Database, folder: Path, tmp_path: Path) -> None:
+    run_import(database, folder)
+    (tmp_path / "empty").mkdir()
+
+    with pytest.raises(ArticleError, match="there is no article"):
+        run_import(database, tmp_path / "empty")
+    assert run_import(database, folder).unchanged == 3
+
+
+def test_an_import_after_the_site_moved_rewrites_the_addresses(database: Database, folder: Path) -> None:
+    run_import(database, folder)
+    moved = replace(BRAND, site_url="https://moved.example.com")
+
+    assert import_articles(database, HashingEncoder(), folder, moved, now=NOW).changed == 3
+    with database.reading() as session:
+        addresses = set(session.scalars(select(Article.url)))
+    assert addresses == {f"https://moved.example.com/help/{slug}" for slug in ARTICLES}
 
 
 def test_progress_names_each_article_and_ends_full(database: Database, folder: Path) -> None:
