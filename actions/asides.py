@@ -55,4 +55,6 @@ def small_talk(tracker: Tracker) -> str:
 
 async def answer_from_knowledge(dispatcher: CollectingDispatcher, turn: Turn, here: Services) -> None:
     """Says what the knowledge base knows about a question, or that it doesn't, in the words of an open turn."""
-    dispatcher.utter_message(response="utter_open_answer", passages=await find_passages(turn.text, here))
+    dispatcher.utter_message(
+        response="utter_open_answer", passages=await find_passages(turn.text, here), suggestions=[]
+    )

@@ -8,7 +8,7 @@ from typing import Any
 from actions.flow import FlowState, Step
 from actions.turn import Turn
 
-_WORD = re.compile(r"[\w'’👍👎]+")
+_WORD = re.compile(r"[\w'’]+")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -18,14 +18,14 @@ def _words(text: str) -> frozenset[str]:
 # A yes is a message of these words alone: whatever else it says ("yes, but not today") may be a condition or a doubt.
 _YES = _words(
     """y yes yeah yep yup yea aye sure ok okay okey k correct confirm confirmed right fine alright absolutely definitely
-    certainly agreed indeed perfect great go do 👍"""
+    certainly agreed indeed perfect great go do"""
 )
 _BESIDE_YES = _words(
-    """please pls plz thanks thank thx you u ta it that thats that's is i im i'm am do go ahead of course all good sounds
-    cancel change return exchange arrange start register send swap order the my this for me now with a an search parcel
-    address claim want to would like very much mate cheers yourself confirm so"""
+    """please pls plz thanks thank thx you u ta it that thats that's is i im i'm am do go ahead of course all good
+    sounds cancel change return exchange arrange start register send swap order the my this for me now with a an search
+    parcel address claim want to would like very much mate cheers yourself confirm so"""
 )
-_NO = re.compile(r"^\W*(n|no|nope|nah|don[’']?t|do not|not|👎)\b|^\W*👎", re.IGNORECASE)
+_NO = re.compile(r"^\W*(n|no|nope|nah|don[’']?t|do not|not)\b", re.IGNORECASE)
 
 
 class Confirmation(Step):

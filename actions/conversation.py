@@ -8,6 +8,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import ActiveLoop, AllSlotsReset, EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.asides import answer_from_knowledge
 from actions.base import REQUESTED_SLOT, SafeAction
 from actions.flow import END_SLOT, FlowCompletion, FlowState, FlowValidation, Step
 from actions.knowledge import suggested
@@ -114,7 +115,8 @@ class ActionClarify(SafeAction):
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         buttons = suggested(Turn.of(tracker), domain)
         if len(buttons) < 3:  # two meanings and a person
-            return [FollowupAction("action_search_knowledge")]
+            await answer_from_knowledge(dispatcher, Turn.of(tracker), services())
+            return []
         dispatcher.utter_message(response="utter_clarify", buttons=buttons)
         return []
 
@@ -133,7 +135,10 @@ class ActionNote(SafeAction):
             return [SlotSet("order_number", number)]
         if turn.spans("product"):
             return [FollowupAction("product_form")]
-        dispatcher.utter_message(response="utter_noted")
+        if turn.is_question and not turn.entities:
+            await answer_from_knowledge(dispatcher, turn, services())  # no detail after all
+        else:
+            dispatcher.utter_message(response="utter_noted")
         return []
 
 

@@ -13,7 +13,8 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.asides import meant_product
 from actions.base import SafeAction
 from actions.catalogue import TOPICS, describe, match, product_card, stock_text
-from actions.flow import FlowCompletion, FlowState, FlowValidation, Rejected, Step
+from actions.flow import REFUSED, FlowCompletion, FlowState, FlowValidation, Rejected, Step
+from actions.knowledge import find_passages
 from actions.services import services
 from actions.turn import Turn, parse_amount
 from actions.wording import money
@@ -213,6 +214,11 @@ class ValidateProduct(FlowValidation):
             state.set("product", None)
         await super()._begin(turn, state)
         state.set("product_topic", TOPICS.get(turn.intent, "details"))
+        if state.get("product") is None and turn.intent == "product_details" and turn.is_question:
+            # No product named: a help article may answer it as it stands ("can the filter be washed?").
+            passages = await find_passages(turn.text, state.services)
+            if passages:
+                state.end(REFUSED, "utter_open_answer", passages=passages, suggestions=[])
 
 
 class ActionProductInfo(FlowCompletion):

@@ -17,6 +17,7 @@ from actions.changes import ConfirmedChange, require
 from actions.confirmation import Confirmation
 from actions.flow import REFUSED, FlowCompletion, FlowState, Rejected, Step
 from actions.identity import IDENTITY_STEPS, CustomerFlow
+from actions.knowledge import find_passages
 from actions.services import Services, services
 from actions.turn import Turn
 from actions.wording import counted, day, money, phrase
@@ -142,10 +143,10 @@ class Replacement(Step):
     def from_answer(self, turn: Turn, state: FlowState) -> Any:
         if turn.is_button:
             return next(iter(turn.values("product")), None)
-        if turn.intent in {"affirm", "deny"} and turn.words < 3:
-            return None
         if _SAME.search(turn.text) and turn.words <= SHORT_ANSWER_WORDS:
             return SAME_PRODUCT
+        if turn.intent in {"affirm", "deny"} and turn.words < 3:
+            return None
         named = turn.spans("product")
         return named[-1] if named else turn.text
 
@@ -244,6 +245,15 @@ class ValidateDamage(_GoodsFlow):
     kind: ClassVar[Kind] = "damage"
     steps = (*IDENTITY_STEPS, Items(), Reason(), Wish(), Confirmation())
     fresh_slots = _GOODS_SLOTS
+
+    async def _begin(self, turn: Turn, state: FlowState) -> None:
+        # "Why does my toaster brown one side only?" may need an answer rather than a claim: both are offered.
+        if turn.is_question and turn.order_number() is None:
+            passages = await find_passages(turn.text, state.services)
+            if passages:
+                state.say("utter_open_answer", passages=passages, suggestions=[])
+                state.say("utter_or_claim")
+        await super()._begin(turn, state)
 
 
 class _ActionCreateReturn(ConfirmedChange):

@@ -11,15 +11,15 @@ from rasa.shared.core.events import BotUttered, Event
 
 # Joiners that real writing systems and emoji need; every other invisible character only hides text.
 _NEEDED_JOINERS = {"\u200c", "\u200d"}
-# A thumb is a yes or a no.
-THUMBS = frozenset("👍👎")
+# A thumb alone is a yes or a no; the classifier has never seen one.
+THUMBS = {"👍": "yes", "👎": "no"}
 _KEPT_CONTROLS = {"\n", "\t"}
 
 
 def clean_text(text: str) -> str:
     """Normal form C, without control, zero-width, direction-override and tag characters, trimmed.
 
-    A message that consists of nothing else comes back empty.
+    A message that consists of nothing else comes back empty, one that is a thumb as the word for it.
     """
     normalised = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
     kept = [
@@ -30,12 +30,14 @@ def clean_text(text: str) -> str:
         or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
     ]
     cleaned = "".join(kept).strip()
-    return "" if set(cleaned) <= _NEEDED_JOINERS | {" ", "\n", "\t"} else cleaned
+    if set(cleaned) <= _NEEDED_JOINERS | {" ", "\n", "\t"}:
+        return ""
+    return THUMBS.get(cleaned, cleaned)
 
 
 def has_words(text: str) -> bool:
-    """Whether there is a letter or a digit of any script, or a thumb: other emoji and punctuation say nothing."""
-    return any(character.isalnum() or character in THUMBS for character in text)
+    """Whether there is a letter or a digit of any script: emoji and punctuation alone have none."""
+    return any(character.isalnum() for character in text)
 
 
 def is_command(text: str) -> bool:

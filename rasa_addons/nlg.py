@@ -60,10 +60,11 @@ class FrontdeskNLG(TemplatedNaturalLanguageGenerator):
     def _open_answer(
         self, tracker: DialogueStateTracker, output_channel: Text, **kwargs: Any
     ) -> Optional[Dict[Text, Any]]:
-        passages = kwargs.get(PASSAGES_SLOT) or tracker.get_slot(PASSAGES_SLOT) or []
+        # An action that searched itself hands its findings over; the slots hold those of `action_search_knowledge`.
+        passages = kwargs.get(PASSAGES_SLOT, tracker.get_slot(PASSAGES_SLOT)) or []
         if not passages:
             OPEN_QUESTIONS.labels(outcome="not_answered").inc()
-            suggestions = tracker.get_slot(SUGGESTIONS_SLOT) or []
+            suggestions = kwargs.get(SUGGESTIONS_SLOT, tracker.get_slot(SUGGESTIONS_SLOT)) or []
             answer = self.sentence(DID_YOU_MEAN if suggestions else NO_ANSWER, output_channel)
             if answer is not None:
                 answer["buttons"] = [*suggestions, *answer.get("buttons", [])]

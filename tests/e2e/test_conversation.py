@@ -177,9 +177,7 @@ def test_a_question_that_was_hardly_understood_offers_what_it_may_have_meant(cus
     assert "Which email address can we reach you at?" in customer.presses("Something else: ask a person")
 
 
-@pytest.mark.parametrize(
-    "message", ["who is the prime minister?", "what is the capital of Mongolia?", "can you book me a flight to Rome?"]
-)
+@pytest.mark.parametrize("message", ["who is the prime minister?", "how far is it to the moon?"])
 def test_what_is_none_of_the_shops_business_is_not_answered_as_if_it_were(
     customer: Customer, shop: ShopDatabase, message: str
 ) -> None:
@@ -215,7 +213,7 @@ def test_an_empty_message_gets_an_answer(customer: Customer, message: str) -> No
     assert "Your message arrived empty." in customer.says(message)
 
 
-@pytest.mark.parametrize("message", ["😀😀😀", "👍", "?!...", "———"])
+@pytest.mark.parametrize("message", ["😀😀😀", "?!...", "———"])
 def test_a_message_without_words_gets_an_answer(customer: Customer, message: str) -> None:
     assert "Could you tell me in words what you need?" in customer.says(message)
 

@@ -22,6 +22,7 @@ from knowledge_base.schema import Article, Base, KnowledgeState, Passage
 def empty_database(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> Iterator[Database]:
     """A database without tables."""
     if database_kind == "sqlite":
+        (tmp_path / "empty.db").touch()
         url = f"sqlite:///{tmp_path / 'empty.db'}"
     else:
         url = request.getfixturevalue("empty_postgresql_urls")()
@@ -68,6 +69,7 @@ def test_migrated_sqlite_tables_count_rows_like_the_mapped_ones(tmp_path: Path) 
         if name == "migrated":
             database.migrate()
         else:
+            (tmp_path / "mapped.db").touch()
             Base.metadata.create_all(database.engine)
         query = text("SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%' ORDER BY name")
         with database.reading() as session:

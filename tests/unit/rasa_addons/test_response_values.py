@@ -41,6 +41,7 @@ def uttered_by_actions() -> list[tuple[str, str, frozenset[str]]]:
     return sorted(
         (utterance.where, name, utterance.values)
         for utterance in sources.utterances()
+        if sources.is_known(utterance.pattern)
         for name in sources.names_of(utterance.pattern)
     )
 
