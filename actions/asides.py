@@ -6,7 +6,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.catalogue import TOPICS, describe, match
-from actions.knowledge import find_passages
+from actions.knowledge import look_up
 from actions.services import Services
 from actions.turn import Turn
 from knowledge_base import catalog
@@ -53,8 +53,7 @@ def small_talk(tracker: Tracker) -> str:
     return chosen.get("utter_action") or "utter_chitchat/how_are_you"
 
 
-async def answer_from_knowledge(dispatcher: CollectingDispatcher, turn: Turn, here: Services) -> None:
+async def answer_from_knowledge(dispatcher: CollectingDispatcher, turn: Turn, sender: str, here: Services) -> None:
     """Says what the knowledge base knows about a question, or that it doesn't, in the words of an open turn."""
-    dispatcher.utter_message(
-        response="utter_open_answer", passages=await find_passages(turn.text, here), suggestions=[]
-    )
+    passages = await look_up(turn.text, sender, here)
+    dispatcher.utter_message(response="utter_open_answer", passages=passages, suggestions=[])

@@ -25,6 +25,7 @@ FEW_LEFT = 5
 # Names looked at for one text, and by how many points of 100 they may differ and still count as equally near.
 CANDIDATES = 5
 ABOUT_AS_NEAR = 12.0
+EXACT = 99.5
 
 
 def product_card(product: ProductView, brand: Brand) -> dict[str, Any]:
@@ -60,6 +61,8 @@ async def match(text: str, here: Services, like: str | None = None) -> ProductVi
         found = catalog.match_products(session, text, limit=CANDIDATES)
         if not found:
             return None
+        if found[0].score >= EXACT:
+            return found[0].product
         other = catalog.get_product(session, like) if like else None
         near = [item.product for item in found if found[0].score - item.score <= ABOUT_AS_NEAR]
         same = [item for item in near if other and item.category_slug == other.category_slug and item.sku != like]

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from actions.flow import FlowCompletion
 from actions.services import Services, services
+from actions.wording import phrase
 from knowledge_base import outcomes
 from knowledge_base.orders import NotAllowed
 from knowledge_base.principal import Principal
@@ -71,7 +72,9 @@ class ConfirmedChange(FlowCompletion):
             changed = await here.in_transaction(work)
         except NotAllowed as error:
             response = f"utter_{self.refusal}_{error.reason}"
-            dispatcher.utter_message(response=response, number=number, expected="", last_day="")
+            # Only a race gets here: the form has checked. The dates it would name are not at hand.
+            soon, recently = phrase("soon"), phrase("recently")
+            dispatcher.utter_message(response=response, number=number, expected=soon, last_day=recently)
             return []
         self.say(dispatcher, changed, tracker, here)
         return []

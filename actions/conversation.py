@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rasa_sdk import Tracker
@@ -115,7 +116,7 @@ class ActionClarify(SafeAction):
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         buttons = suggested(Turn.of(tracker), domain)
         if len(buttons) < 3:  # two meanings and a person
-            await answer_from_knowledge(dispatcher, Turn.of(tracker), services())
+            await answer_from_knowledge(dispatcher, Turn.of(tracker), tracker.sender_id, services())
             return []
         dispatcher.utter_message(response="utter_clarify", buttons=buttons)
         return []
@@ -136,7 +137,7 @@ class ActionNote(SafeAction):
         if turn.spans("product"):
             return [FollowupAction("product_form")]
         if turn.is_question and not turn.entities:
-            await answer_from_knowledge(dispatcher, turn, services())  # no detail after all
+            await answer_from_knowledge(dispatcher, turn, tracker.sender_id, services())  # no detail after all
         else:
             dispatcher.utter_message(response="utter_noted")
         return []
@@ -169,6 +170,9 @@ def _offered_intent(tracker: Tracker) -> str | None:
     return None
 
 
+_SCORE = re.compile(r"(?<![\d.])([1-5])(?!\d|\.\d)")
+
+
 class Score(Step):
     """One to five."""
 
@@ -176,11 +180,10 @@ class Score(Step):
     _WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 
     def from_answer(self, turn: Turn, state: FlowState) -> Any:
-        said = next(iter(turn.values("quantity")), None) or ("" if turn.is_button else turn.text)
-        words = said.lower().replace("/", " ").replace("stars", " ").replace("star", " ").split()
-        numbers = [self._WORDS.get(word) or (int(word) if word.isdigit() else None) for word in words]
-        found = [number for number in numbers if number is not None]
-        return found[0] if found and 1 <= found[0] <= 5 else None
+        said = next(iter(turn.values("quantity")), "") if turn.is_button else turn.text.lower()
+        if (number := _SCORE.search(said)) is not None:
+            return int(number[1])
+        return next((score for word, score in self._WORDS.items() if re.search(rf"\b{word}\b", said)), None)
 
     def from_entities(self, turn: Turn, state: FlowState) -> Any:
         return None

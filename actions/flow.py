@@ -92,6 +92,8 @@ class FlowState:
     slots: dict[str, Any]
     principal: Principal | None
     dispatcher: CollectingDispatcher
+    # The slot that was asked for.
+    asked: str | None = None
     changes: dict[str, Any] = field(default_factory=dict)
 
     def get(self, slot: str) -> Any:
@@ -182,7 +184,9 @@ class FlowValidation(SafeAction):
         turn = Turn.of(tracker)
         here = services()
         principal = await here.read(lambda session: identity.principal_for(session, tracker.sender_id, here.clock()))
-        state = FlowState(here, tracker.sender_id, dict(tracker.slots), principal, dispatcher)
+        state = FlowState(
+            here, tracker.sender_id, dict(tracker.slots), principal, dispatcher, tracker.get_slot(REQUESTED_SLOT)
+        )
         if turn.activated(self.form):
             await self._begin(turn, state)
         elif not turn.answered_elsewhere(self.form):
@@ -272,7 +276,7 @@ class FlowValidation(SafeAction):
             if turn.intent in ASIDE_INTENTS:
                 await answer_aside(state.dispatcher, tracker, turn, state.services)
             else:
-                await answer_from_knowledge(state.dispatcher, turn, state.services)
+                await answer_from_knowledge(state.dispatcher, turn, state.sender, state.services)
             self._ask_again(state)
             return True
         if answer is None and (turn.intent == "repeat_last" or turn.intent in self.own_intents - {"inform"}):
@@ -283,13 +287,16 @@ class FlowValidation(SafeAction):
         if isinstance(answer, Rejected):
             self._count(asked, answer, state)
         else:
-            await self._keep(asked, answer, state)
+            if await self._keep(asked, answer, state):
+                asked.changed(state)
         return True
 
     async def _take_details(self, turn: Turn, asked: Step, state: FlowState) -> list[str] | None:
         """Takes what was said in passing or corrected; the slots it set, or None after a value that was refused."""
         taken: list[str] = []
         for step in self.steps:
+            if step is asked and step.free_text:
+                continue  # the whole message is the answer, not what the entities caught of it
             value = step.from_entities(turn, state)
             if value is None or isinstance(value, Rejected) or value == state.get(step.slot):
                 continue
@@ -299,8 +306,8 @@ class FlowValidation(SafeAction):
                 state.set(step.slot, before)  # a correction that can't be used leaves what was there
                 return None
             taken.append(step.slot)
+            step.changed(state)
             if correction:
-                step.changed(state)
                 state.say("utter_corrected")
         return taken
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rasa_sdk import Tracker
@@ -16,6 +17,7 @@ from frontdesk.metrics import HANDOFFS
 from knowledge_base import outcomes, tickets
 from knowledge_base.principal import Principal
 
+_DIGITS = re.compile(r"\d{3}|(\d\W?){6}")
 TRANSCRIPT_MESSAGES = 30
 LONGEST_LINE = 500
 # Slots worth telling the person who takes over, with the words for them.
@@ -128,7 +130,8 @@ def spoken(tracker: Tracker) -> list[tuple[str, str]]:
             asked_for_code = event.get("value") == "verification_code"
         text = (event.get("text") or "").strip()
         if event.get("event") == "user" and text:
-            lines.append(("Customer", "(code)" if asked_for_code else text[:LONGEST_LINE]))
+            code = asked_for_code and _DIGITS.search(text)
+            lines.append(("Customer", "(code)" if code else text[:LONGEST_LINE]))
         elif event.get("event") == "bot" and text:
             lines.append(("Assistant", text[:LONGEST_LINE]))
     return lines

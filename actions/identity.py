@@ -41,6 +41,8 @@ class OrderNumber(Step):
     slot = "order_number"
 
     def from_entities(self, turn: Turn, state: FlowState) -> Any:
+        if state.asked == VerificationCode.slot and _CODE.search(turn.text):
+            return None  # "1234 56" is a code
         return turn.order_number()
 
     def from_answer(self, turn: Turn, state: FlowState) -> Any:

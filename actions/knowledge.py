@@ -49,6 +49,14 @@ async def find_passages(question: str, here: Services) -> list[dict[str, Any]]:
     return await here.in_thread(find)
 
 
+async def look_up(question: str, sender: str, here: Services) -> list[dict[str, Any]]:
+    """`find_passages`, with a note of the outcome for the shop's figures."""
+    passages = await find_passages(question, here) if question else []
+    kind, topic = ("answered_from_knowledge", passages[0]["title"]) if passages else ("not_answered", None)
+    await here.in_transaction(lambda session: outcomes.record(session, sender, kind, topic, here.clock()))
+    return passages
+
+
 class ActionSearchKnowledge(SafeAction):
     """First half of an open turn; `utter_open_answer` is the second."""
 
@@ -57,12 +65,8 @@ class ActionSearchKnowledge(SafeAction):
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         here, turn = services(), Turn.of(tracker)
-        passages = await find_passages(turn.text, here) if turn.text and not turn.is_button else []
-        kind = "answered_from_knowledge" if passages else "not_answered"
-        topic = passages[0]["title"] if passages else None
-        await here.in_transaction(
-            lambda session: outcomes.record(session, tracker.sender_id, kind, topic, here.clock())
-        )
+        question = "" if turn.is_button else turn.text
+        passages = await look_up(question, tracker.sender_id, here)
         suggestions = [] if passages else suggested(turn, domain)
         return [SlotSet(PASSAGES_SLOT, passages), SlotSet(SUGGESTIONS_SLOT, suggestions)]
 

@@ -25,6 +25,12 @@ from knowledge_base.principal import Principal
 from knowledge_base.views import ClaimView, OrderView
 
 ORDERS_SHOWN = 10
+# What people say before an address: "please send it to", "no, my new address is".
+_LEAD_IN = re.compile(
+    r"^(?:(?:please|pls|can|could|you|just|send|deliver|ship|change|make|it|to|no|my|the|new|delivery|address|is|its|it's|"
+    r"instead|parcel|order|should|go)[\s,:]+)+",
+    re.IGNORECASE,
+)
 _STEPS_OF_DELIVERY = ("processing", "packed", "dispatched", "out_for_delivery", "delivered")
 
 
@@ -184,6 +190,7 @@ class NewAddress(Step):
 
     @staticmethod
     def _parsed(text: str) -> dict[str, Any] | None:
+        text = _LEAD_IN.sub("", text)
         match = POSTCODE.search(text)
         if not match:
             return None

@@ -69,9 +69,9 @@ class Budget(Step):
     def from_answer(self, turn: Turn, state: FlowState) -> Any:
         if (said := self.from_entities(turn, state)) is not None:
             return said
-        if turn.intent == "deny" or _NO_MATTER.search(turn.text):
-            return ANY
         amount = None if turn.is_button else parse_amount(turn.text)
+        if amount is None and (turn.intent == "deny" or _NO_MATTER.search(turn.text)):
+            return ANY
         return str(amount) if amount is not None else next(iter(turn.values("amount")), None)
 
     async def check(self, value: str, state: FlowState) -> Any:

@@ -30,14 +30,19 @@ Kind = Literal["return", "exchange", "damage"]
 SAME_PRODUCT = "same"
 LONGEST_REASON = 500
 SHORT_ANSWER_WORDS = 5
-_EVERYTHING = re.compile(r"\b(all|everything|both|whole order|the lot)\b", re.I)
+_EVERYTHING = re.compile(r"\b(all (of|items|the)|everything|both|whole order|the lot)\b|^\W*all( please)?\W*$", re.I)
 _POSITION = re.compile(
-    r"^\W*(?:the |number |no\.? |item )*(\d|first|second|third|fourth|last)(?:st|nd|rd|th)?(?: one| item)?\W*$", re.I
+    r"^\W*(?:the |number |no\.? |item )*(\d|first|second|third|fourth|last)(?:st|nd|rd|th)?"
+    r"(?: one| item)?(?: please| pls)?\W*$",
+    re.I,
 )
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
 _CORRECTION = re.compile(r"\b(no|not|other|instead|sorry|actually|wait|meant|wrong)\b", re.I)
 _VAGUE = frozenset({"broken", "faulty", "damaged", "wrong", "defective", "not working", "doesn't work"})
 _SAME = re.compile(r"\b(same|identical|another one|new one|like for like|replacement)\b", re.I)
+_NAME_WORD = re.compile(r"[a-z0-9]{3,}")
+# "no refund, a replacement": what is not wanted is taken out before the rest is read.
+_NOT_WANTED = re.compile(r"\b(no|not|don't|do not|instead of|rather than)\b[^,.;]*", re.I)
 _REFUND = re.compile(r"\b(refund|money|cash)\b", re.I)
 _REPLACEMENT = re.compile(r"\b(replac\w*|new one|another|exchange|swap|same)\b", re.I)
 _AFTER_SALES = frozenset(
@@ -59,7 +64,7 @@ class Items(Step):
         words = " ".join([*turn.spans("product"), *turn.spans("category")])
         if _CORRECTION.search(turn.text):
             words = turn.text
-        named = [item["id"] for item in state.get("returnable") or [] if _mentions(words, item["name"])]
+        named = mentioned(words, state.get("returnable") or [])
         return named if named and named != [item_id for item_id, _ in state.get(self.slot)] else None
 
     def from_answer(self, turn: Turn, state: FlowState) -> Any:
@@ -77,8 +82,7 @@ class Items(Step):
             word = match[1].lower()
             position = len(offered) if word == "last" else _ORDINALS.get(word) or int(word)
             return [offered[position - 1]["id"]] if 1 <= position <= len(offered) else None
-        named = [item["id"] for item in offered if _mentions(turn.text, item["name"])]
-        return named or None
+        return mentioned(turn.text, offered) or None
 
     async def check(self, value: list[int], state: FlowState) -> Any:
         offered = {item["id"]: item for item in state.get("returnable") or []}
@@ -89,10 +93,15 @@ class Items(Step):
         state.set("confirm", None)
 
 
-def _mentions(text: str, name: str) -> bool:
-    """Whether `text` names the product: by a word of its name that is no filler ("the kettle" for "... Kettle")."""
-    words = set(re.findall(r"[a-z0-9]{3,}", text.lower()))
-    return bool(words & (set(re.findall(r"[a-z0-9]{3,}", name.lower())) - {"the", "and", "with", "pro", "max"}))
+def mentioned(text: str, offered: list[dict[str, Any]]) -> list[int]:
+    """Ids of the offered items that `text` names by a word that none of the others has ("the kettle")."""
+    names = {item["id"]: set(_NAME_WORD.findall(item["name"].lower())) for item in offered}
+    said = set(_NAME_WORD.findall(text.lower()))
+    return [
+        item_id
+        for item_id, words in names.items()
+        if said & words.difference(*(other for other_id, other in names.items() if other_id != item_id))
+    ]
 
 
 class ActionAskOrderItems(SafeAction):
@@ -174,9 +183,12 @@ class Wish(Step):
         said = next(iter(turn.values("wish")), None) if turn.is_button else None
         if said in {"refund", "replacement"}:
             return said
-        if _REFUND.search(turn.text):
+        wanted = _NOT_WANTED.sub("", turn.text)
+        if _REFUND.search(wanted):
             return "refund"
-        return "replacement" if _REPLACEMENT.search(turn.text) else None
+        if _REPLACEMENT.search(wanted) or (_REFUND.search(turn.text) and _REPLACEMENT.search(turn.text)):
+            return "replacement"
+        return None
 
     def from_entities(self, turn: Turn, state: FlowState) -> Any:
         return None

@@ -13,17 +13,18 @@ from rasa_sdk import Tracker
 OPEN_QUESTION_INTENT = "nlu_fallback"
 CLARIFY_INTENT = "clarify"
 
-ORDER_NUMBER = re.compile(r"(?<![\w£$€.,@-])#?(\d{4,5})(?![\w@-])(?![.,]\d)")
+ORDER_NUMBER = re.compile(r"(?<![\w£$€.,@/-])#?(\d{4,5})(?![\w@/-])(?![.,]\d)")
 EMAIL = re.compile(r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 POSTCODE = re.compile(r"\b([A-Za-z]{1,2}\d[A-Za-z\d]?)\s*(\d[A-Za-z]{2})\b")
 _AMOUNT = re.compile(r"\d+(?:[.,]\d{1,2})?")
 # Ends of the text before a number that say what it is.
 _ORDER_WORD = re.compile(
-    r"(?:\b(?:orders?|numbers?|no|nr|parcel|ref|reference|meant|mean|its|it's|for|about|cancel|return|track|exchange|find)\b"
+    r"(?:\b(?:orders?|numbers?|no|nr|parcel|ref|reference|meant|mean|its|it's|is|for|about|cancel|return|track|exchange|find)\b"
     r"|#)\W*$",
     re.IGNORECASE,
 )
 _OTHER_NUMBER = re.compile(r"\b(?:code|since|in|from|until|year|flat|house|under|over|max)\W*$", re.IGNORECASE)
+_ABBREVIATED = re.compile(r"\b(no|nr)\.(?=\s?\d)", re.IGNORECASE)
 FEW_WORDS = 3
 _POINTS_BACK = re.compile(r"\b(it|its|it's|this|that|they|them|these|those|one)\b", re.IGNORECASE)
 _QUESTION_START = re.compile(
@@ -62,7 +63,8 @@ class Turn:
                 before = event.get("name")
                 break
         return cls(
-            text=(message.get("text") or "").strip(),
+            # Phones type a curly apostrophe; every pattern here knows the straight one.
+            text=(message.get("text") or "").strip().replace("’", "'"),
             intent=intent.get("name") or OPEN_QUESTION_INTENT,
             confidence=float(intent.get("confidence") or 0.0),
             candidates=tuple(routing.get("candidates") or ()),
@@ -128,19 +130,26 @@ class Turn:
         if self.is_button:
             numbers = [value for value in self.values("order_number") if re.fullmatch(r"\d{4,5}", value)]
             return numbers[-1] if numbers else None
-        starts = {item.get("start"): item.get("entity") for item in self.entities}
+        text = _ABBREVIATED.sub(r"\1 ", self.text)  # "no.1043"; the length stays, entities count from its start
         found = [
             match[1]
-            for match in ORDER_NUMBER.finditer(self.text)
-            if not _OTHER_NUMBER.search(self.text[: match.start()])
-            and starts.get(match.start(1), "order_number") == "order_number"
+            for match in ORDER_NUMBER.finditer(text)
+            if not _OTHER_NUMBER.search(text[: match.start()])
+            and self._entity_at(match.start(1)) in (None, "order_number")
             and (
                 self.words <= FEW_WORDS
-                or "order_number" in (starts.get(match.start(1)), starts.get(match.start()))
-                or _ORDER_WORD.search(self.text[: match.start()])
+                or self._entity_at(match.start(1)) == "order_number"
+                or _ORDER_WORD.search(text[: match.start()])
             )
         ]
         return found[-1] if found else None
+
+    def _entity_at(self, position: int) -> str | None:
+        """The entity whose span covers a position of the text."""
+        for item in self.entities:
+            if item.get("start", -1) <= position < item.get("end", -1):
+                return str(item.get("entity"))
+        return None
 
     def email(self) -> str | None:
         found = EMAIL.findall(self.text) or [value for value in self.values("email") if EMAIL.fullmatch(value)]

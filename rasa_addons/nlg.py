@@ -24,6 +24,21 @@ PASSAGES_SLOT = "passages"
 SUGGESTIONS_SLOT = "suggestions"
 
 
+# A character of the private use area, which channels take out of what customers write.
+_APART = "\ue000"
+
+
+def _joined(value: Any) -> Any:
+    """The value without the mark, however deep it stands in lists and dictionaries."""
+    if isinstance(value, str):
+        return value.replace(_APART, "")
+    if isinstance(value, list):
+        return [_joined(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _joined(item) for key, item in value.items()}
+    return value
+
+
 class FrontdeskNLG(TemplatedNaturalLanguageGenerator):
     """Named in endpoints.yml as `nlg: {type: rasa_addons.nlg.FrontdeskNLG}`.
 
@@ -47,11 +62,26 @@ class FrontdeskNLG(TemplatedNaturalLanguageGenerator):
         try:
             if utter_action == OPEN_ANSWER:
                 return self._open_answer(tracker, output_channel, **kwargs)
-            return await super().generate(utter_action, tracker, output_channel, **{**self._brand, **kwargs})
+            answer = await super().generate(utter_action, tracker, output_channel, **{**self._brand, **kwargs})
+            if answer is None:
+                raise LookupError(f"domain.yml has no response {utter_action}")
+            return answer
         except Exception:
             logger.exception("response could not be generated", extra={"response": utter_action})
             FAILURES.labels(place="nlg", kind="generation").inc()
             return self.sentence(TECHNICAL_PROBLEM, output_channel)
+
+    def _fill_response(
+        self, response: Dict[Text, Any], filled_slots: Optional[Dict[Text, Any]] = None, **kwargs: Any
+    ) -> Dict[Text, Any]:
+        """Fills the placeholders. Where a value contains `0[`, Rasa leaves the whole response unfilled: kept apart."""
+        values = {**(filled_slots or {}), **kwargs}
+        apart = {
+            key: value.replace("0[", f"0{_APART}[") if isinstance(value, str) else value
+            for key, value in values.items()
+        }
+        filled: Dict[Text, Any] = _joined(super()._fill_response(response, apart))
+        return filled
 
     def sentence(self, response: Text, output_channel: Text = "rest", **values: Any) -> Optional[Dict[Text, Any]]:
         """A response outside any conversation, for example from a channel that refuses a message."""

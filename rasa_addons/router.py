@@ -55,7 +55,7 @@ def decide(
     """
     (first, confidence), (second, runner_up) = (*ranking, ("", 0.0))[:2]
     margin = confidence - runner_up
-    candidates = [first, second]
+    candidates = [intent for intent in (first, second) if intent]
     may_ask = not {first, second} & never_clarified and runner_up >= clarify_from
     if confidence >= in_scope_from and (margin >= clear_margin or not may_ask):
         return Routing(IN_SCOPE, f"{first} at {confidence:.2f}, {margin:.2f} ahead", [first], confidence, margin)

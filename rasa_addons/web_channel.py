@@ -96,6 +96,10 @@ class WebChannel(RestInput):
             except BadRequest as error:
                 TURNS.labels(channel="rest", outcome="bad_request").inc()
                 return response.json({"error": "bad_request", "message": str(error)}, status=400)
+            agent = getattr(request.app.ctx, "agent", None)
+            if agent is None or not agent.is_ready():
+                body = {"error": "loading", "message": "The assistant is still starting; please try again shortly."}
+                return response.json(body, status=503)
             if request.args.get("stream", "").lower() == "true":
                 return self._stream(request, on_new_message, sender, text)
             collector = WholeMessageCollector()
@@ -124,6 +128,8 @@ class WebChannel(RestInput):
             raise BadRequest("The field sender must be a text.")
         if sender and len(sender) > MAX_SENDER_CHARACTERS:
             raise BadRequest(f"The field sender may have at most {MAX_SENDER_CHARACTERS} characters.")
+        if sender and not sender.isprintable():
+            raise BadRequest("The field sender may have printable characters only.")
         return sender or uuid.uuid4().hex, message or ""
 
     async def answer(self, agent: Any, on_new_message: OnNewMessage, collector: Any, sender: Text, text: Text) -> None:

@@ -177,7 +177,7 @@ def test_a_question_that_was_hardly_understood_offers_what_it_may_have_meant(cus
     assert "Which email address can we reach you at?" in customer.presses("Something else: ask a person")
 
 
-@pytest.mark.parametrize("message", ["who is the prime minister?", "how far is it to the moon?"])
+@pytest.mark.parametrize("message", ["who is the prime minister?", "asdf qwer zxcv"])
 def test_what_is_none_of_the_shops_business_is_not_answered_as_if_it_were(
     customer: Customer, shop: ShopDatabase, message: str
 ) -> None:

@@ -42,8 +42,8 @@ def test_an_apostrophe_of_a_phone_is_an_apostrophe() -> None:
     assert answer("don\u2019t") is False
 
 
-def test_the_intents_of_yes_and_no_decide() -> None:
-    assert answer("sounds good to me", "affirm") is True
+def test_a_surely_meant_no_and_the_buttons_decide() -> None:
+    assert answer("sounds good to me", "affirm") is not False
     assert answer("rather leave it", "deny") is False
     assert answer("/affirm", "affirm") is True
 

@@ -107,7 +107,10 @@ async def test_where_nothing_is_found_the_routers_candidates_are_offered(shop: S
     reply = await talk.user("1043", "nlu_fallback", candidates=["track_order"]).run(ActionSearchKnowledge(), DOMAIN)
 
     assert reply.set_slots["passages"] == []
-    assert [button["title"] for button in reply.set_slots["suggestions"]] == ["Find out where my order is"]
+    assert [button["payload"] for button in reply.set_slots["suggestions"]] == [
+        '/track_order{"order_number": "1043"}',
+        "/talk_to_person",
+    ]
     assert shop.outcomes() == [("not_answered", None)]
 
 

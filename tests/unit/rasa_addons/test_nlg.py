@@ -106,7 +106,7 @@ async def test_without_passages_the_suggestions_are_offered(nlg: FrontdeskNLG, t
 
     assert answer is not None
     assert answer["text"].startswith("I'm not sure that I understood")
-    assert [button["payload"] for button in answer["buttons"]] == ["/track_order", "/talk_to_person"]
+    assert [button["payload"] for button in answer["buttons"]] == ["/track_order"]
 
 
 async def test_without_anything_it_says_so_and_offers_a_person(nlg: FrontdeskNLG, tracker: MakeTracker) -> None:
