@@ -81,6 +81,8 @@ class Rejected:
 
     response: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    # Whether a third one in a row hands over to a person; a wrong code has a limit of its own.
+    to_person: bool = True
 
 
 @dataclass
@@ -326,7 +328,7 @@ class FlowValidation(SafeAction):
         """A hint for the first unusable answer, help after the second, a person after the third."""
         attempts = int(state.get(ATTEMPTS_SLOT) or 0) + 1
         state.set(ATTEMPTS_SLOT, attempts)
-        if attempts >= PERSON_AT:
+        if attempts >= PERSON_AT and rejected.to_person:
             state.end(TO_PERSON, "utter_giving_up")
             return
         state.say(rejected.response, **rejected.values)

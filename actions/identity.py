@@ -120,7 +120,7 @@ class VerificationCode(Step):
             state.say("utter_code_expired")
             state.set(CODE_SENT_SLOT, None)
             return None
-        return Rejected("utter_code_wrong")
+        return Rejected("utter_code_wrong", to_person=False)
 
     @staticmethod
     async def _check_order(state: FlowState) -> None:

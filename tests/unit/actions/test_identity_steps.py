@@ -112,15 +112,16 @@ async def test_send_again_mails_another_code(shop: Shop) -> None:
     assert len(shop.codes()) == 2
 
 
-async def test_a_wrong_code_gets_a_hint_then_help_then_a_person(shop: Shop) -> None:
+async def test_a_wrong_code_gets_a_hint_then_help_and_after_five_tries_a_person(shop: Shop) -> None:
     talk = asked_for_code(shop)
     await talk.answers(FLOW, ALEX)
     wrong = "000000" if shop.codes()[-1] != "000000" else "111111"
 
     assert (await talk.answers(FLOW, wrong)).responses == ["utter_code_wrong"]
-    assert (await talk.answers(FLOW, wrong)).responses == ["utter_code_wrong", "utter_help_verification_code"]
+    for _ in range(4):
+        assert (await talk.answers(FLOW, wrong)).responses == ["utter_code_wrong", "utter_help_verification_code"]
     last = await talk.answers(FLOW, wrong)
-    assert (last.responses, last.set_slots["flow_end"]) == (["utter_giving_up"], TO_PERSON)
+    assert (last.responses, last.set_slots["flow_end"]) == (["utter_too_many_code_tries"], TO_PERSON)
 
 
 async def test_too_many_codes_end_with_a_person(shop: Shop) -> None:
