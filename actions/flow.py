@@ -28,7 +28,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.asides import ASIDE_INTENTS, answer_aside, answer_from_knowledge
 from actions.base import REQUESTED_SLOT, SafeAction
 from actions.services import Services, services
-from actions.turn import CLARIFY_INTENT, OPEN_QUESTION_INTENT, Turn
+from actions.turn import CLARIFY_INTENT, OPEN_QUESTION_INTENT, PERSON_INTENT, Turn
 from actions.wording import phrase
 from knowledge_base import identity
 from knowledge_base.principal import Principal
@@ -62,7 +62,6 @@ RESUMED_BY = {
     "compare_form": "/compare_products",
 }
 LEAVING_INTENTS = frozenset({"cancel_flow", "start_over", "goodbye"})
-PERSON_INTENT = "talk_to_person"
 # Below this a request or an aside in the middle of a flow is taken for an answer to the question.
 SURE = 0.55
 VERY_SURE = 0.8

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 from datetime import timedelta
 from typing import Any
@@ -21,10 +20,7 @@ from knowledge_base import identity, orders
 from knowledge_base.identity import CodeResult, TooManyCodeRequests
 from knowledge_base.views import OrderView
 
-logger = logging.getLogger(__name__)
-
 CODE_SENT_SLOT = "code_requested_for"
-IDENTITY_SLOTS = ("verification_code",)
 _CODE = re.compile(r"(?<!\d)(\d[\s-]?){5}\d(?!\d)")
 _DIGITS = re.compile(r"\d{3,}")
 _SEND_AGAIN = re.compile(
@@ -124,11 +120,8 @@ class VerificationCode(Step):
 
     @staticmethod
     async def _check_order(state: FlowState) -> None:
-        principal, number = state.principal, state.get("order_number")
-        if principal is None or number is None:
-            return
-        order = await state.services.read(lambda session: orders.get_order(session, principal, number))
-        if order is None:
+        number = state.get("order_number")
+        if number is not None and await current_order(state) is None:
             state.say("utter_order_not_found", number=number)
             state.set("order_number", None)
 

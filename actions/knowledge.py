@@ -10,14 +10,13 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.base import SafeAction
 from actions.services import Services, services
-from actions.turn import Turn
+from actions.turn import PERSON_INTENT, Turn
 from actions.wording import phrase
 from knowledge_base import outcomes
 from knowledge_base.quoting import quote
 
 PASSAGES_SLOT = "passages"
 SUGGESTIONS_SLOT = "suggestions"
-PERSON_INTENT = "talk_to_person"
 DESCRIPTION = "utter_describe_{intent}"
 PASSAGES_KEPT = 3
 CANDIDATES = 5

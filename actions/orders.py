@@ -38,6 +38,14 @@ def items_in_words(order: OrderView) -> str:
     return counted((item.quantity, item.name) for item in order.items)
 
 
+def latest_scan(order: OrderView, brand: Brand) -> str:
+    """What the courier said last, and when; empty before the first scan."""
+    if order.shipment is None or not order.shipment.events:
+        return ""
+    at, text = order.shipment.events[-1]
+    return f"{text} ({moment(at, brand)})"
+
+
 def order_card(order: OrderView, brand: Brand) -> dict[str, Any]:
     """The order as data for a chat that can draw it; the text beside it says the same."""
     reached = _STEPS_OF_DELIVERY.index(order.state) if order.state in _STEPS_OF_DELIVERY else -1
@@ -77,7 +85,6 @@ class ActionTrackOrder(FlowCompletion):
             dispatcher.utter_message(response="utter_order_not_found", number=number)
             return [SlotSet("order_number", None)]
         shipment = order.shipment
-        latest = shipment.events[-1] if shipment and shipment.events else None
         late = order.expected_on and order.expected_on < here.clock().date() and order.state in _STEPS_OF_DELIVERY[:4]
         dispatcher.utter_message(
             response=f"utter_order_{order.state}",
@@ -88,7 +95,7 @@ class ActionTrackOrder(FlowCompletion):
             delivered=day(order.delivered_on),
             carrier=shipment.carrier if shipment else "",
             tracking_url=shipment.tracking_url if shipment else "",
-            latest=f"{latest[1]} ({moment(latest[0], here.brand)})" if latest else "",
+            latest=latest_scan(order, here.brand),
             custom=order_card(order, here.brand),
         )
         if late:
@@ -260,11 +267,7 @@ class ValidateMissingParcel(CustomerFlow):
             expected = day(order.expected_on)
             state.end(REFUSED, f"utter_cannot_claim_{reason}", number=order.number, expected=expected)
             return
-        events = order.shipment.events if order.shipment else ()
-        latest = events[-1] if events else None
-        state.set(
-            "summary", f"{latest[1]} ({moment(latest[0], state.services.brand)})" if latest else phrase("no_scan")
-        )
+        state.set("summary", latest_scan(order, here.brand) or phrase("no_scan"))
 
 
 class ActionMissingParcel(ConfirmedChange):

@@ -12,6 +12,7 @@ from rasa_sdk import Tracker
 
 OPEN_QUESTION_INTENT = "nlu_fallback"
 CLARIFY_INTENT = "clarify"
+PERSON_INTENT = "talk_to_person"
 
 ORDER_NUMBER = re.compile(r"(?<![\w£$€.,@/-])#?(\d{4,5})(?![\w@/-])(?![.,]\d)")
 EMAIL = re.compile(r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
