@@ -1,0 +1,1 @@
+"""Grounded answers and summaries: prompt, generation and checks in one stream."""

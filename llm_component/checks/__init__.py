@@ -1,0 +1,1 @@
+"""Checks: what a sentence has to pass before a customer sees it."""

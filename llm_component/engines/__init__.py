@@ -1,0 +1,1 @@
+"""Engines: what turns a prompt into streamed text, behind one small interface."""

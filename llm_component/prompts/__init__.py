@@ -1,0 +1,1 @@
+"""Prompts: templates as files, filled within a budget of tokens."""

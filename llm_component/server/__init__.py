@@ -1,0 +1,1 @@
+"""The HTTP server of the component: an OpenAI-compatible API and the grounded answers."""
