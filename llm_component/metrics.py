@@ -32,6 +32,9 @@ WAITING = Gauge("frontdesk_llm_requests_waiting", "Requests in the queue")
 KV_USE = Gauge("frontdesk_llm_kv_cache_usage_ratio", "Share of the key-value cache in use, 0 to 1")
 CANCELLED = Counter("frontdesk_llm_requests_cancelled_total", "Requests whose reader went away")
 OUT_OF_MEMORY = Counter("frontdesk_llm_out_of_memory_total", "Times the device had no room and rows had to wait")
+REPLY_CACHE = Counter(
+    "frontdesk_llm_reply_cache_total", "Look-ups of equal requests at temperature 0: hit, joined or miss", ["result"]
+)
 BREAKER_OPEN = Gauge("frontdesk_llm_breaker_open", "1 while requests are refused because the engine keeps failing")
 
 # Grounded answers

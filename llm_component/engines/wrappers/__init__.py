@@ -1,0 +1,1 @@
+"""Engines round an engine: each adds one thing and passes on the rest."""
