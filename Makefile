@@ -6,21 +6,29 @@
 MAKEFLAGS += --no-print-directory
 
 PYTHON_IN_VENV := .venv/bin/python
+PYTHON_IN_LLM_VENV := .venv-llm/bin/python
 
 # Any Python from 3.8 that really starts: under pyenv, `python3` is a shim that fails unless a version is selected.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.10 python \
 	/usr/local/bin/python3 /usr/bin/python3 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.*/bin/python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && echo "$$python" && break; done)
 
-.PHONY: help setup prepare run shell train test lint format lock seed bench-numbers clean
+.PHONY: help setup llm-env prepare run shell train test test-llm lint format lock seed bench-numbers clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-setup: ## Make .venv: find or fetch Python 3.10, install the locked packages
-	@python='$(PYTHON)'; test -n "$$python" || { \
-		echo 'frontdesk: no Python from 3.8 on was found; install one, or name it: make PYTHON=/path/to/python3' >&2; exit 1; }; \
+define bootstrap
+python='$(PYTHON)'; test -n "$$python" || { \
+	echo 'frontdesk: no Python from 3.8 on was found; install one, or name it: make PYTHON=/path/to/python3' >&2; exit 1; }; \
 	exec "$$python" -m tools.bootstrap
+endef
+
+setup: ## Make .venv: find or fetch Python 3.10, install the locked packages
+	@$(bootstrap)
+
+llm-env: ## Make .venv-llm, the LLM component's own: Python 3.11 to 3.13, newest transformers
+	@$(bootstrap) --llm
 
 prepare: setup ## Make the database, its demo data and the model, as far as they are missing
 	@exec $(PYTHON_IN_VENV) -m tools.prepare
@@ -37,6 +45,9 @@ train: setup ## Train the model if its inputs changed (FORCE=1: in any case)
 test: prepare ## Run all checks: lint, types, tests, training data, dialogues, held-out messages, whole system
 	@exec $(PYTHON_IN_VENV) -m tools.check
 
+test-llm: llm-env ## Run the LLM component's tests in its own environment
+	@exec $(PYTHON_IN_LLM_VENV) -m tools.check --llm
+
 lint: setup ## Run ruff and mypy
 	@exec $(PYTHON_IN_VENV) -m tools.check --lint
 
@@ -44,8 +55,8 @@ format: setup ## Put the code into the house form
 	@$(PYTHON_IN_VENV) -m ruff check --quiet --fix-only .
 	@exec $(PYTHON_IN_VENV) -m ruff format .
 
-lock: ## Resolve the requirements files into requirements.lock (UPGRADE='package ...', or UPGRADE='*')
-	@exec $(PYTHON) -m tools.bootstrap --lock $(if $(UPGRADE),--upgrade $(foreach name,$(UPGRADE),'$(name)'))
+lock: ## Resolve the requirements files into both requirements.lock (UPGRADE='package ...', or UPGRADE='*')
+	@$(bootstrap) --lock $(if $(UPGRADE),--upgrade $(foreach name,$(UPGRADE),'$(name)'))
 
 seed: setup ## Fill the database with the demo data anew; what is in it now is lost
 	@exec $(PYTHON_IN_VENV) -m tools.prepare --reseed
@@ -53,7 +64,7 @@ seed: setup ## Fill the database with the demo data anew; what is in it now is l
 bench-numbers: prepare ## Measure the assistant; results go to benchmarks/results
 	@exec $(PYTHON_IN_VENV) -m benchmarks.numbers
 
-clean: ## Remove what is made from the sources; .venv and the database stay
+clean: ## Remove what is made from the sources; the environments and the database stay
 	@rm -rf models results .rasa data/nlu/lookups var/log var/cache .ruff_cache .mypy_cache .pytest_cache
-	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
-	@echo '  Removed the model, logs and caches; .venv and the database in var/ stay.'
+	@find . -name __pycache__ -not -path './.venv/*' -not -path './.venv-llm/*' -prune -exec rm -rf {} +
+	@echo '  Removed the model, logs and caches; .venv, .venv-llm and the database in var/ stay.'

@@ -96,12 +96,18 @@ def all_checks(root: Path = ROOT) -> list[Check]:
     return [
         *lint_checks(root),
         pytest_check("unit tests", "tests/unit"),
+        pytest_check("LLM component", "tests/llm"),
         Check("training data", python("-m", "tools.validate_data", "--rasa"), ("domain.yml",)),
         Check("dialogues", stories, ("tests/stories",)),
         pytest_check("held-out messages", "tests/nlu"),
         pytest_check("whole system", "tests/e2e"),
         pytest_check("browser", "tests/browser"),
     ]
+
+
+def llm_checks() -> list[Check]:
+    """What is checked in the environment that the LLM component has alone: this Python must be that environment's."""
+    return [pytest_check("LLM component alone", "tests/llm")]
 
 
 def counts(check: Check, status: int, output: str) -> tuple[int, int, int]:
@@ -182,8 +188,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.check", description=__doc__.splitlines()[0])
     parser.add_argument("--lint", action="store_true", help="only lint, form and types")
     parser.add_argument("--types", action="store_true", help="only types")
+    parser.add_argument("--llm", action="store_true", help="only the LLM component, in an environment of its own")
     arguments = parser.parse_args()
-    checks = lint_checks() if arguments.lint or arguments.types else all_checks()
+    quick = arguments.lint or arguments.types
+    checks = llm_checks() if arguments.llm else lint_checks() if quick else all_checks()
     print("Checking:", flush=True)
     return perform_all([check for check in checks if check.name == "types" or not arguments.types])
 

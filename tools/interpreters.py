@@ -1,21 +1,20 @@
-"""Finds a Python 3.10 on this machine: each candidate is started and asked what it is."""
+"""Finds a Python of a wanted version on this machine: each candidate is started and asked what it is."""
 
 from __future__ import annotations
 
 import glob
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tools.failure import Failure
-from tools.project import ROOT, VENV
+from tools.project import LLM_VENV, ROOT, VENV
 
-WANTED = (3, 10)  # Rasa 3.6 refuses 3.11
-WANTED_NAME = "3.10"
 USUAL_FOLDERS = ("/usr/local/bin", "/usr/bin", "/opt/homebrew/bin")  # should PATH be without them
 PROBE_SECONDS = 20  # a shim that selects a version by running shell scripts can be slow on a cold disk
 
@@ -48,10 +47,14 @@ class Interpreter:
     implementation: str
     problem: str | None
 
+    def suits(self, versions: Sequence[str]) -> bool:
+        """Whether an environment that takes these versions, such as "3.10", can be made from it."""
+        return self.name in versions and self.implementation == "CPython" and self.problem is None
+
     @property
-    def suits(self) -> bool:
-        """Whether the environment can be made from it."""
-        return self.version[:2] == WANTED and self.implementation == "CPython" and self.problem is None
+    def name(self) -> str:
+        """Its version as it is usually written, without the last part: "3.10"."""
+        return ".".join(map(str, self.version[:2]))
 
 
 def probe(python: str) -> Interpreter | None:
@@ -79,39 +82,58 @@ def on_path(name: str, environment: Mapping[str, str]) -> Iterator[str]:
             yield program
 
 
-def candidates(environment: Mapping[str, str]) -> Iterator[str]:
-    """Where a Python 3.10 may be, the likeliest first: named by the user, PATH, pyenv, uv, the usual folders."""
-    if environment.get("FRONTDESK_PYTHON"):
-        yield environment["FRONTDESK_PYTHON"]
-        return
-    for name in ("python3.10", "python3", "python"):
-        yield from on_path(name, environment)
+def candidates(environment: Mapping[str, str], version: str) -> Iterator[str]:
+    """Where a Python of this version may be, the likeliest first: PATH, pyenv, those of uv, the usual folders."""
+    name = f"python{version}"
+    for program in (name, "python3", "python"):
+        yield from on_path(program, environment)
     yield sys.executable
     home = environment.get("HOME", os.path.expanduser("~"))
     pyenv = environment.get("PYENV_ROOT") or os.path.join(home, ".pyenv")
-    yield from sorted(glob.glob(os.path.join(pyenv, "versions", "3.10*", "bin", "python3.10")), reverse=True)
     data = environment.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
     fetched = environment.get("UV_PYTHON_INSTALL_DIR") or os.path.join(data, "uv", "python")
-    yield from sorted(glob.glob(os.path.join(fetched, "cpython-3.10*", "bin", "python3.10")), reverse=True)
+    for pattern in (
+        os.path.join(pyenv, "versions", f"{version}*", "bin", name),
+        os.path.join(fetched, f"cpython-{version}*", "bin", name),
+    ):
+        yield from sorted(glob.glob(pattern), key=_by_number, reverse=True)
     for folder in USUAL_FOLDERS:
-        yield os.path.join(folder, "python3.10")
+        yield os.path.join(folder, name)
 
 
-def find_python(environment: Mapping[str, str], ask: Callable[[str], Interpreter | None] = probe) -> Interpreter | None:
-    """The first Python 3.10 that starts and has what is needed; None if there is none.
+def find_python(
+    environment: Mapping[str, str],
+    versions: Sequence[str],
+    variable: str,
+    ask: Callable[[str], Interpreter | None] = probe,
+) -> Interpreter | None:
+    """A Python of the first of `versions` for which there is one that starts and has what is needed; else None.
 
-    Raises `Failure` if FRONTDESK_PYTHON names one that does not suit.
+    Raises `Failure` if the environment's `variable` names one that does not suit.
     """
-    for path in dict.fromkeys(candidates(environment)):
-        if os.path.abspath(path).startswith(str(VENV) + os.sep):
-            continue  # the environment that is to be made anew
-        found = ask(path)
-        if found is not None and found.suits:
+    named = environment.get(variable)
+    if named:
+        found = ask(named)
+        if found is not None and found.suits(versions):
             return found
-        if environment.get("FRONTDESK_PYTHON"):
-            said = "does not start" if found is None else found.problem or "is " + ".".join(map(str, found.version))
-            raise Failure(f"FRONTDESK_PYTHON={path} cannot be used ({said}): it must be a CPython {WANTED_NAME}.")
+        said = "does not start" if found is None else found.problem or "is " + ".".join(map(str, found.version))
+        raise Failure(f"{variable}={named} cannot be used ({said}): it must be a CPython {' or '.join(versions)}.")
+    asked: dict[str, Interpreter | None] = {}
+    for version in versions:
+        for path in candidates(environment, version):
+            if os.path.abspath(path).startswith((str(VENV) + os.sep, str(LLM_VENV) + os.sep)):
+                continue  # an environment that is to be made anew
+            if path not in asked:
+                asked[path] = ask(path)
+            found = asked[path]
+            if found is not None and found.suits((version,)):
+                return found
     return None
+
+
+def _by_number(path: str) -> list[int]:
+    """Sorts 3.10.13 after 3.10.9."""
+    return [int(number) for number in re.findall(r"\d+", path)]
 
 
 def starts(program: str) -> bool:

@@ -13,6 +13,9 @@ STAMPS = VAR / "stamps"
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / "requirements.lock"
+LLM_VENV = ROOT / ".venv-llm"
+LLM_VENV_PYTHON = LLM_VENV / "bin" / "python"
+LLM_LOCK = ROOT / "llm_component" / "requirements.lock"
 MODEL = ROOT / "models" / "frontdesk.tar.gz"
 
 # Set for every child unless the environment already says otherwise.

@@ -76,3 +76,12 @@ def test_the_progress_of_pytest_is_shown_as_per_cent() -> None:
 def test_of_a_failed_pytest_run_the_failures_are_shown() -> None:
     output = "collected 3 items\n===== FAILURES =====\n___ test_one ___\nE  assert 1 == 2\n"
     assert end_of(output)[0] == "===== FAILURES ====="
+
+
+def test_the_component_is_checked_by_the_python_that_runs_the_checks() -> None:
+    (only,) = module.llm_checks()
+    assert only.command[:4] == (sys.executable, "-m", "pytest", "tests/llm")
+
+
+def test_the_component_is_checked_in_the_assistants_environment_too() -> None:
+    assert "LLM component" in [check.name for check in module.all_checks()]

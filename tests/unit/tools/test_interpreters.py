@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tools import interpreters
 from tools.failure import Failure
-from tools.interpreters import find_python, probe
+from tools.interpreters import Interpreter, probe
+
+
+def find_python(
+    environment: dict[str, str],
+    *versions: str,
+    ask: Callable[[str], Interpreter | None] = probe,
+) -> Interpreter | None:
+    return interpreters.find_python(environment, versions or ("3.10",), "FRONTDESK_PYTHON", ask)
 
 
 @pytest.fixture
@@ -96,8 +105,35 @@ def test_a_python_without_full_text_search_is_not_taken(machine: dict[str, str],
     assert find_python(machine) is None
 
 
-def test_the_environment_that_is_to_be_made_is_no_candidate(machine: dict[str, str], tmp_path: Path) -> None:
-    inside = interpreters.VENV / "bin"
+def test_of_two_versions_the_preferred_one_is_taken(machine: dict[str, str], tmp_path: Path) -> None:
+    put_python(tmp_path / "bin" / "python3", "3.13.0")
+    python = put_python(tmp_path / "home" / ".pyenv" / "versions" / "3.12.1" / "bin" / "python3.12", "3.12.1")
+    found = find_python(machine, "3.12", "3.13", "3.11")
+    assert found is not None
+    assert found.path == python
+
+
+def test_another_version_that_suits_is_taken_where_the_preferred_one_is_not_there(
+    machine: dict[str, str], tmp_path: Path
+) -> None:
+    put_python(tmp_path / "bin" / "python3", "3.10.9")
+    python = put_python(tmp_path / "bin" / "python3.11", "3.11.7")
+    found = find_python(machine, "3.12", "3.13", "3.11")
+    assert found is not None
+    assert found.path == python
+
+
+def test_of_one_version_the_newest_that_pyenv_holds_is_taken(machine: dict[str, str], tmp_path: Path) -> None:
+    for version in ("3.10.9", "3.10.13", "3.10.4"):
+        put_python(tmp_path / "home" / ".pyenv" / "versions" / version / "bin" / "python3.10", version)
+    found = find_python(machine)
+    assert found is not None
+    assert found.version == (3, 10, 13)
+
+
+@pytest.mark.parametrize("folder", [interpreters.VENV, interpreters.LLM_VENV])
+def test_the_environments_that_are_to_be_made_are_no_candidates(machine: dict[str, str], folder: Path) -> None:
+    inside = folder / "bin"
     asked: list[str] = []
     find_python({**machine, "PATH": str(inside)}, ask=lambda path: asked.append(path))
     assert not [path for path in asked if path.startswith(str(inside))]

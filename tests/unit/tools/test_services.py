@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
+from tools import services as module
 from tools.failure import Failure
-from tools.services import action_server, port_from, rasa_server, service_environment
+from tools.services import (
+    action_server,
+    has_packages,
+    language_model_line,
+    language_model_server,
+    port_from,
+    rasa_server,
+    service_environment,
+)
 
 
 def test_without_settings_the_servers_take_their_usual_ports() -> None:
@@ -55,3 +67,76 @@ def test_telemetry_is_off_and_no_model_hub_is_asked_unless_the_environment_says_
     assert settings["RASA_TELEMETRY_ENABLED"] == "false"
     assert settings["HF_HUB_OFFLINE"] == "1"
     assert service_environment({"HF_HUB_OFFLINE": "0"})[0]["HF_HUB_OFFLINE"] == "0"
+
+
+# The language model's server
+
+
+def test_the_language_models_server_is_optional_and_has_a_port_and_all_cores_of_its_own() -> None:
+    service = language_model_server({"FRONTDESK_LLM_PORT": "6003"})
+    assert service is not None
+    assert service.optional
+    assert (service.port, service.ready_url) == (6003, "http://127.0.0.1:6003/health")
+    assert service.command[1:] == ("-m", "llm_component", "serve")
+    assert service.settings["FRONTDESK_LLM_PORT"] == "6003"
+    assert int(service.settings["OMP_NUM_THREADS"]) >= 1
+
+
+def test_it_uses_the_environment_of_its_own_where_that_is_complete(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = tmp_path / "python"
+    monkeypatch.setattr(module, "LLM_PYTHON", own)
+    without = language_model_server({})
+    own.write_text("#!/bin/sh\nexit 1\n")
+    own.chmod(0o755)
+    incomplete = language_model_server({})
+    own.write_text("#!/bin/sh\nexit 0\n")
+    complete = language_model_server({})
+    assert [service.command[0] for service in (without, incomplete, complete) if service] == [
+        sys.executable,
+        sys.executable,
+        str(own),
+    ]
+
+
+def test_an_interpreter_without_the_packages_is_not_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert has_packages(Path(sys.executable))
+    monkeypatch.setattr(module, "LLM_PACKAGES", ("torch", "a_package_that_nobody_has"))
+    assert not has_packages(Path(sys.executable))
+
+
+def test_all_servers_are_told_where_it_is_and_share_a_secret_of_this_run() -> None:
+    first, _ = service_environment({"FRONTDESK_LLM_PORT": "6003"})
+    second, _ = service_environment({})
+    assert first["FRONTDESK_LLM_URL"] == "http://127.0.0.1:6003"
+    assert len(first["FRONTDESK_LLM_SECRET"]) >= 32
+    assert first["FRONTDESK_LLM_SECRET"] != second["FRONTDESK_LLM_SECRET"]
+
+
+def test_where_somebody_else_runs_it_none_is_started_and_no_secret_made_up() -> None:
+    environment = {"FRONTDESK_LLM_URL": "http://gpu.example:5006"}
+    settings, _ = service_environment(environment)
+    assert language_model_server(environment) is None
+    assert settings["FRONTDESK_LLM_URL"] == "http://gpu.example:5006"
+    assert "FRONTDESK_LLM_SECRET" not in settings
+    assert "http://gpu.example:5006" in language_model_line(environment, None, False)
+
+
+def test_a_secret_of_the_environment_is_the_servers() -> None:
+    assert service_environment({"FRONTDESK_LLM_SECRET": "mine"})[0]["FRONTDESK_LLM_SECRET"] == "mine"
+
+
+@pytest.mark.parametrize("model", ["", "none"])
+def test_without_a_model_the_line_says_that_passages_are_quoted(model: str) -> None:
+    environment = {"FRONTDESK_LLM_MODEL": model}
+    line = language_model_line(environment, language_model_server(environment), True)
+    assert line.startswith("none is configured (FRONTDESK_LLM_MODEL)")
+    assert "quoted passages" in line
+
+
+def test_with_a_model_the_line_names_it_and_without_its_server_it_says_so() -> None:
+    environment = {"FRONTDESK_LLM_MODEL": "models/compact"}
+    service = language_model_server(environment)
+    assert "models/compact, at http://127.0.0.1:5006" in language_model_line(environment, service, True)
+    assert "does not run" in language_model_line(environment, service, False)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,17 @@ def test_an_action_server_that_runs_already_is_used_and_left_running(service: Ma
         assert not port_free(actions.port)
 
 
+def test_the_language_models_server_runs_beside_it_and_its_failure_does_not_end_the_conversation(
+    service: MakeService, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    actions = service("actions")
+    broken = replace(service("llm"), command=("/nowhere/python",), optional=True)
+    monkeypatch.setattr(module, "action_server", lambda environment: actions)
+    monkeypatch.setattr(module, "language_model_server", lambda environment: broken)
+    assert shell(ENVIRONMENT, None, command("")) == 0
+    assert "The assistant goes on without the llm." in capsys.readouterr().out
+
+
 def test_the_status_of_the_conversation_is_passed_on(service: MakeService) -> None:
     assert shell(ENVIRONMENT, service("actions"), command("raise SystemExit(3)")) == 3
 
@@ -65,7 +77,7 @@ def test_it_takes_another_port_if_its_own_is_taken() -> None:
 
 
 def test_the_shell_listens_on_loopback() -> None:
-    words = shell_command(5006)
+    words = shell_command(5007)
     assert words[words.index("--interface") + 1] == "127.0.0.1"
 
 

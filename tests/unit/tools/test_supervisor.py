@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -178,6 +180,86 @@ def test_after_a_long_life_a_service_may_be_restarted_again(service: MakeService
     assert len(said) == 2
 
 
+# Optional services
+
+
+def optional(service: Service, **changes: Any) -> Service:
+    return replace(service, optional=True, **changes)
+
+
+def test_nobody_waits_for_an_optional_service(service: MakeService, tmp_path: Path) -> None:
+    one, two = service("one"), optional(service("two"), ready_url="http://127.0.0.1:1/")
+    with supervisor(one, two, tmp_path=tmp_path) as running:
+        running.start()
+        running.wait_ready()
+        assert running.runs(two)
+
+
+@pytest.mark.parametrize("trouble", ["no program", "taken port"])
+def test_an_optional_service_that_cannot_be_started_is_given_up_with_a_sentence(
+    service: MakeService, tmp_path: Path, trouble: str
+) -> None:
+    one, two, other = service("one"), optional(service("two")), service("other")
+    two = replace(two, command=("/nowhere",)) if trouble == "no program" else replace(two, port=other.port)
+    said: list[str] = []
+    with supervisor(other, tmp_path=tmp_path) as before:
+        before.start()
+        before.wait_ready()
+        with supervisor(one, two, tmp_path=tmp_path, say=said.append) as running:
+            running.start()
+            running.wait_ready()
+            assert running.runs(one)
+            assert not running.runs(two)
+    assert [line.splitlines()[-1] for line in said] == ["The assistant goes on without the two."]
+
+
+def test_an_optional_service_that_ends_while_it_starts_is_given_up_with_the_end_of_its_log(
+    service: MakeService, tmp_path: Path
+) -> None:
+    one, two = service("one"), optional(service("two"))
+    (tmp_path / "two.end").touch()
+    said: list[str] = []
+    with supervisor(one, two, tmp_path=tmp_path, say=said.append, ready=lambda url: bool(said)) as running:
+        running.start()
+        running.wait_ready()
+        assert not running.runs(two)
+    assert "two ended while it was starting (status 3)" in said[0]
+    assert "the disk is full" in said[0]
+
+
+def test_an_optional_service_that_dies_again_is_given_up_and_the_others_run_on(
+    service: MakeService, tmp_path: Path
+) -> None:
+    one, two = service("one"), optional(service("two"))
+    said: list[str] = []
+    running = Watched([one, two], os.environ, cwd=tmp_path, say=said.append)
+    with running:
+        running.start()
+        running.wait_ready()
+        (tmp_path / "two.end").touch()
+
+        def stop_once_it_is_given_up() -> None:
+            if not running.runs(two):
+                raise Stopped
+
+        running.during = stop_once_it_is_given_up  # type: ignore[method-assign]
+        with pytest.raises(Stopped):
+            running.watch()
+        assert running.process("one").poll() is None
+    assert "starting it once more" in said[0]
+    assert said[1].endswith("The assistant goes on without the two.")
+
+
+def test_a_service_has_variables_of_its_own(service: MakeService, tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    code = f"import os, pathlib; pathlib.Path({str(note)!r}).write_text(os.environ['ONLY_HERE']); input()"
+    one = replace(service("one"), command=(sys.executable, "-c", code), settings={"ONLY_HERE": "yes"})
+    with supervisor(one, tmp_path=tmp_path) as running:
+        running.start()
+        running.process("one").wait(timeout=20)
+    assert note.read_text() == "yes"
+
+
 @pytest.mark.parametrize(
     ("status", "words"), [(3, "status 3"), (-15, "by SIGTERM"), (-9, "by SIGKILL; was the memory used up?")]
 )
@@ -186,8 +268,6 @@ def test_how_a_process_ended_is_said_in_words(status: int, words: str) -> None:
 
 
 def test_a_program_that_does_not_exist_is_a_sentence(service: MakeService, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     broken = replace(service("one"), command=("/nowhere/python",))
     with supervisor(broken, tmp_path=tmp_path) as running, pytest.raises(Failure, match="one could not be started"):
         running.start()
