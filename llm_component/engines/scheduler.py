@@ -1,0 +1,304 @@
+"""The thread that owns a decoder: admits waiting rows, steps the running ones, hands their text to the event loop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from llm_component import metrics
+from llm_component.decoding.interface import Decoder, DecoderStats, OutOfMemory, RowStep
+from llm_component.engines.admission import Admission
+from llm_component.engines.interface import EngineError, EngineUnavailable, Overloaded, Piece
+from llm_component.engines.jobs import Event, Job
+from llm_component.engines.throughput import Throughput
+from llm_component.models.loaded import LoadedModel
+
+logger = logging.getLogger(__name__)
+
+FAILURES_IN_A_ROW = 3  # then the device or the model is taken to be broken, and a restart to be needed
+SQUEEZED_SHARE = 4  # a step without room gives up the places of a quarter of the rows, the youngest
+RETRY_AFTER_FAILURE = 1.0  # seconds
+
+Load = Callable[[], tuple[LoadedModel, Decoder]]
+
+
+class Scheduler:
+    """Runs a decoder on a thread of its own, which also loads it: everything of the device stays on one thread.
+
+    `submit`, `cancel` and `stop` may be called from any thread; the rest of the state is the worker's.
+
+    Args:
+        deliver: takes all events of a step at once; called on the worker thread.
+        clock: seconds; deadlines are times of the same clock.
+        admit_tokens: prompt tokens computed between two steps, at least one row; 0: by device.
+    """
+
+    def __init__(
+        self,
+        load: Load,
+        deliver: Callable[[list[tuple[Job, Event]]], None],
+        clock: Callable[[], float],
+        admit_tokens: int = 0,
+    ) -> None:
+        self._load = load
+        self._deliver = deliver
+        self._clock = clock
+        self._admit_tokens = admit_tokens
+        self._condition = threading.Condition()
+        self._waiting: deque[Job] = deque()
+        self._running: dict[int, Job] = {}
+        self._outbox: list[tuple[Job, Event]] = []
+        self._stopping = False
+        self._failures = 0
+        self._squeezed = False  # a step had no room for its only row, and none has succeeded since
+        self._admission: Admission | None = None
+        self.stats = DecoderStats()
+        self.broken = ""  # why no request can be taken any more
+        self.throughput = Throughput()
+        self._thread = threading.Thread(target=self._main, name="llm-scheduler", daemon=True)
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        """Requests being generated."""
+        return len(self._running)
+
+    def start(self, loaded: Callable[[tuple[LoadedModel, Decoder] | Exception], None]) -> None:
+        """Starts the thread, which loads and then calls `loaded` with what it has or why it has not."""
+        self._loaded = loaded
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Puts a job at the end of the queue. Raises `EngineUnavailable` where none is taken any more."""
+        with self._condition:
+            if self._stopping or self.broken:
+                raise EngineUnavailable(self.broken or "the engine is closed")
+            self._waiting.append(job)
+            metrics.WAITING.set(len(self._waiting))
+            self._condition.notify()
+
+    def cancel(self, job: Job) -> None:
+        """Takes a job out of the queue; a running one loses its place before the next step."""
+        with self._condition:
+            job.cancelled = True
+            if job in self._waiting:
+                self._waiting.remove(job)
+                metrics.WAITING.set(len(self._waiting))
+
+    def stop(self) -> None:
+        """Asks the thread to end after the step it is in."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+
+    def join(self) -> None:
+        """Waits until the thread has ended. Blocks: not for the event loop."""
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    # Everything below runs on the worker thread.
+
+    def _main(self) -> None:
+        try:
+            loaded, decoder = self._load()
+        except Exception as error:  # noqa: BLE001  whatever loading raises is reported to whoever started it
+            self._loaded(error)
+            return
+        self._admission = Admission(decoder, self._admit_tokens, loaded.device.type)
+        self._loaded((loaded, decoder))
+        try:
+            self._work(decoder)
+        except Exception as error:
+            logger.exception("the scheduler ended")
+            metrics.FAILURES.labels("scheduler", type(error).__name__).inc()
+            self.broken = f"the scheduler ended: {error}"
+        finally:
+            self._end_all(EngineUnavailable(self.broken or "the engine was closed"), waiting=True)
+            self._hand_out()
+            self._gauges()
+
+    def _work(self, decoder: Decoder) -> None:
+        while True:
+            with self._condition:
+                while not (self._stopping or self._waiting or self._running):
+                    self._condition.wait()
+                if self._stopping:
+                    break
+            try:
+                self._turn(decoder)
+            except Exception as error:  # noqa: BLE001  a decoder can raise anything: a kernel, a driver, a model's code
+                self._recover(decoder, error)
+            self._hand_out()
+            self._gauges()
+            if self.broken:
+                break
+        decoder.clear()
+
+    def _turn(self, decoder: Decoder) -> None:
+        """Lets go what need not run any more, admits what has room, steps once."""
+        self._let_go(decoder)
+        self._admit(decoder)
+        self._hand_out()  # first tokens do not wait for the step
+        if self._running:
+            self._step(decoder)
+        self._note(decoder.stats())
+
+    def _note(self, stats: DecoderStats) -> None:
+        before, self.stats = self.stats, stats
+        if stats.kv_tokens_total:
+            metrics.KV_USE.set(stats.kv_tokens_used / stats.kv_tokens_total)
+        guessed, accepted = stats.guessed_tokens - before.guessed_tokens, stats.accepted_tokens - before.accepted_tokens
+        if guessed > 0:
+            metrics.GUESSED_TOKENS.labels("accepted").inc(max(0, accepted))
+            metrics.GUESSED_TOKENS.labels("rejected").inc(max(0, guessed - accepted))
+
+    def _let_go(self, decoder: Decoder) -> None:
+        now = self._clock()
+        for job in [job for job in self._running.values() if job.cancelled or job.expired(now)]:
+            decoder.release(job.id)
+            self._leave(job, None if job.cancelled else job.at_deadline(now))
+        with self._condition:
+            late = [job for job in self._waiting if job.expired(now)]
+            for job in late:
+                self._waiting.remove(job)
+        self._outbox.extend((job, job.at_deadline(now)) for job in late)
+
+    def _admit(self, decoder: Decoder) -> None:
+        assert self._admission is not None
+        with self._condition:
+            queue = list(self._waiting)
+        chosen = self._admission.choose(queue, len(self._running))
+        if not chosen:
+            if queue and not self._running and self._admission.waits_in_vain(queue[0]):
+                self._refuse(queue[0])
+            return
+        now = self._clock()
+        try:
+            steps = decoder.admit([job.row() for job in chosen])
+        except OutOfMemory as error:
+            logger.warning("no room for %d more rows beside %d: %s", len(chosen), len(self._running), error)
+            metrics.OUT_OF_MEMORY.inc()
+            if self._admission.failed(chosen, len(self._running)):
+                self._refuse(chosen[0])
+            return
+        except Exception:
+            self._move_to_running(chosen, now)  # they share the fate of the running ones
+            raise
+        self._admission.succeeded()
+        self._move_to_running(chosen, now)
+        self._take(decoder, steps)
+
+    def _move_to_running(self, jobs: list[Job], now: float) -> None:
+        with self._condition:
+            for job in jobs:
+                if job in self._waiting:  # else it was cancelled meanwhile, which the next turn sees
+                    self._waiting.remove(job)
+        for job in jobs:
+            self._running[job.id] = job
+            job.admitted(now)
+
+    def _refuse(self, job: Job) -> None:
+        """Ends a waiting job for which there is no room although nothing runs."""
+        with self._condition:
+            if job in self._waiting:
+                self._waiting.remove(job)
+        tokens = len(job.row().prompt)
+        self._outbox.append((job, Overloaded(f"the device has no memory for a prompt of {tokens} tokens")))
+
+    def _step(self, decoder: Decoder) -> None:
+        metrics.BATCH_SIZE.observe(len(self._running))
+        try:
+            steps = decoder.step()
+        except OutOfMemory as error:
+            logger.warning("no room for a step of %d rows: %s", len(self._running), error)
+            metrics.OUT_OF_MEMORY.inc()
+            self._make_room(decoder)
+            return
+        self._squeezed = False
+        self._failures = 0
+        self._take(decoder, steps)
+
+    def _make_room(self, decoder: Decoder) -> None:
+        """Puts the youngest rows back into the queue, to be continued when there is room."""
+        assert self._admission is not None
+        youngest = sorted(self._running.values(), key=lambda job: job.id)[
+            -max(1, len(self._running) // SQUEEZED_SHARE) :
+        ]
+        if len(youngest) == len(self._running):
+            if self._squeezed:
+                for job in youngest:
+                    decoder.release(job.id)
+                    self._leave(job, Overloaded("the device has no memory to go on with this completion"))
+                return
+            self._squeezed = True
+        for job in youngest:
+            decoder.release(job.id)
+            del self._running[job.id]
+            job.gave_up_place()
+        if not self._running:
+            decoder.clear()
+        self._admission.hold(bool(self._running))
+        with self._condition:
+            self._waiting.extendleft(job for job in reversed(youngest) if not job.cancelled)
+
+    def _take(self, decoder: Decoder, steps: list[RowStep]) -> None:
+        now = self._clock()
+        for step in steps:
+            job = self._running.get(step.row_id)
+            if job is None:
+                continue
+            text = job.take(step.token_ids, now, step.cached_tokens)
+            if step.ended or job.text.stopped:
+                if not step.ended:
+                    decoder.release(job.id)
+                self._failures = 0
+                self._leave(job, job.last_piece(text, "length" if step.at_limit else "stop", now))
+            elif text:
+                self._outbox.append((job, Piece(text)))
+
+    def _leave(self, job: Job, event: Event | None) -> None:
+        """A running job is over; its reader gets `event`, if there still is one."""
+        self._running.pop(job.id, None)
+        if self._admission is not None:
+            self._admission.place_freed()
+        self.throughput.ended(self._clock())
+        if event is not None:
+            self._outbox.append((job, event))
+
+    def _recover(self, decoder: Decoder, error: Exception) -> None:
+        """Ends what ran, empties the decoder, and goes on; the third time in a row, no more."""
+        self._failures += 1
+        logger.exception("the decoder failed, %d in a row", self._failures)
+        metrics.FAILURES.labels("decoder", type(error).__name__).inc()
+        said = f"the decoder failed: {type(error).__name__}: {error}"
+        self._end_all(EngineUnavailable(said, RETRY_AFTER_FAILURE))
+        try:
+            decoder.clear()
+        except Exception:  # then the next turn fails, too, and is counted
+            logger.exception("the decoder cannot be emptied")
+        if self._failures >= FAILURES_IN_A_ROW:
+            self.broken = f"{said} ({self._failures} times in a row; restart the server)"
+
+    def _end_all(self, error: EngineError, waiting: bool = False) -> None:
+        for job in list(self._running.values()):
+            self._leave(job, error)
+        if waiting:
+            with self._condition:
+                self._stopping = True
+                self._outbox.extend((job, error) for job in self._waiting)
+                self._waiting.clear()
+
+    def _hand_out(self) -> None:
+        if self._outbox:
+            events, self._outbox = self._outbox, []
+            self._deliver(events)
+
+    def _gauges(self) -> None:
+        metrics.RUNNING.set(len(self._running))
+        metrics.WAITING.set(len(self._waiting))
