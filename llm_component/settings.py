@@ -44,7 +44,9 @@ class Settings:
     host: str = _setting("127.0.0.1", "address to listen on")  # type: ignore[assignment]
     port: int = _setting(5006, "port to listen on")  # type: ignore[assignment]
     secret: str = _setting("", "shared secret that clients send as Authorization: Bearer")  # type: ignore[assignment]
+    allow_open: bool = _setting(False, "listen for other machines without a secret")  # type: ignore[assignment]
     max_body_bytes: int = _setting(1_000_000, "largest request body")  # type: ignore[assignment]
+    chat_seconds: float = _setting(120.0, "time that a chat completion has where it names none")  # type: ignore[assignment]
     drain_seconds: float = _setting(20.0, "time that running requests have after SIGTERM")  # type: ignore[assignment]
     cache_entries: int = _setting(512, "answers kept for equal questions on equal knowledge; 0: none")  # type: ignore[assignment]
     cache_seconds: float = _setting(3600.0, "how long they are kept")  # type: ignore[assignment]
@@ -88,6 +90,11 @@ class Settings:
         for name in ("context_tokens", "max_rows", "max_waiting", "cache_entries"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{PREFIX}{name.upper()} must not be negative")
+        for name in ("max_body_bytes", "chat_seconds"):
+            if not getattr(self, name) > 0:
+                raise SettingsError(f"{PREFIX}{name.upper()} must be above 0")
+        if not self.drain_seconds >= 0:
+            raise SettingsError(f"{PREFIX}DRAIN_SECONDS must not be negative")
 
     def adapter_folders(self) -> dict[str, str]:
         """LoRA adapters by name. Raises `SettingsError` where one is not written `name=folder`."""
