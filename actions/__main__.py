@@ -14,6 +14,9 @@ ENVIRONMENT = {
     "FRONTDESK_SMTP_URL": "mail server; without one, mails stay in table outbox",
     "FRONTDESK_RELEVANCE_FLOOR": "similarity from which a passage is quoted",
     "FRONTDESK_ENCODER": "folder or hub id of the articles' sentence encoder",
+    "FRONTDESK_LLM_URL": "the language model's server, which sums up conversations for tickets",
+    "FRONTDESK_LLM_SECRET": "its shared secret",
+    "FRONTDESK_LLM_SUMMARY_SECONDS": "how long a summary may take; 0: none",
     "FRONTDESK_BRAND_FILE": "the brand, in place of brand.yml",
 }
 
@@ -37,12 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # These load the models' libraries, which takes seconds: help and a refusal come without them.
     from actions.server import serve
     from frontdesk.brand import BrandError
+    from frontdesk.language_model import LanguageModelSettingsError
     from knowledge_base.settings import SettingsError
     from llm_component.encoder import EncoderError
 
     try:
         serve()
-    except (SettingsError, BrandError, EncoderError) as error:
+    except (SettingsError, BrandError, EncoderError, LanguageModelSettingsError) as error:
         print(f"The action server cannot start: {error}", file=sys.stderr)
         return 1
     return 0

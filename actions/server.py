@@ -12,12 +12,14 @@ from sanic.response import HTTPResponse
 
 from actions.services import Services, install, services
 from frontdesk.brand import load_brand
+from frontdesk.language_model import LanguageModelSettings
 from frontdesk.logs import configure_logging
 from frontdesk.metrics import exposition
 from knowledge_base.database import Database, DatabaseUnavailable
 from knowledge_base.mail import mailer_from_settings
 from knowledge_base.search import KnowledgeSearch
 from knowledge_base.settings import DatabaseSettings
+from llm_component.client import LlmClient
 from llm_component.encoder import load_encoder
 
 logger = logging.getLogger("actions.server")
@@ -36,11 +38,13 @@ def build_services() -> Services:
     """Database, search, mail and brand from the environment.
 
     Raises:
-        SettingsError, BrandError, EncoderError: with the variable, field or file that is wrong.
+        SettingsError, BrandError, EncoderError, LanguageModelSettingsError: with the variable, field or file that is
+            wrong.
     """
     settings = DatabaseSettings.from_environment()
     logger.info("settings", extra={"settings": settings.masked()})
     brand = load_brand()
+    model = LanguageModelSettings.from_environment()
     database = Database(settings.database_url)
     encoder = load_encoder(os.environ.get(ENCODER_VARIABLE))
     return Services(
@@ -51,6 +55,8 @@ def build_services() -> Services:
         brand=brand,
         secret_key=settings.secret_key,
         relevance_floor=float(os.environ.get(RELEVANCE_VARIABLE, DEFAULT_RELEVANCE_FLOOR)),
+        language_model=LlmClient(model.url, model.secret) if model.url and model.summary_seconds else None,
+        summary_seconds=model.summary_seconds,
     )
 
 

@@ -12,10 +12,12 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from frontdesk.brand import Brand
+from frontdesk.language_model import DEFAULT_SUMMARY_SECONDS
 from knowledge_base.database import Database
 from knowledge_base.encoder import Encoder
 from knowledge_base.mail import Mailer
 from knowledge_base.search import KnowledgeSearch
+from llm_component.client import LlmClient
 
 Result = TypeVar("Result")
 
@@ -39,6 +41,8 @@ class Services:
     secret_key: bytes
     relevance_floor: float
     clock: Callable[[], datetime] = utc_now
+    language_model: LlmClient | None = None  # None: FRONTDESK_LLM_URL names no server
+    summary_seconds: float = DEFAULT_SUMMARY_SECONDS
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
     )

@@ -19,6 +19,8 @@ ACTIONS = Counter("frontdesk_actions_total", "Custom actions run, by outcome", [
 ACTION_SECONDS = Histogram("frontdesk_action_seconds", "Time a custom action took", ["action"])
 CODES = Counter("frontdesk_verification_codes_total", "Verification codes, by what became of them", ["outcome"])
 OPEN_QUESTIONS = Counter("frontdesk_open_questions_total", "Open questions, by outcome", ["outcome"])
+REPHRASED = Counter("frontdesk_rephrased_total", "Responses that the domain asks to rephrase, by outcome", ["outcome"])
+SUMMARIES = Counter("frontdesk_summaries_total", "Tickets' summaries, by who wrote them", ["outcome"])
 HANDOFFS = Counter("frontdesk_handoffs_total", "Conversations handed to a person", ["topic"])
 
 

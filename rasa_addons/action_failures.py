@@ -23,10 +23,12 @@ from rasa.shared.core.events import ActiveLoop, Event, FollowupAction, SlotSet
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from frontdesk.metrics import FAILURES
+from rasa_addons.turn_stream import current_stream
 
 logger = logging.getLogger(__name__)
 
 TECHNICAL_PROBLEM = "utter_technical_problem"
+SEARCH = "action_search_knowledge"
 TIMEOUT_VARIABLE = "FRONTDESK_ACTION_TIMEOUT_SECONDS"
 # Below the 60 seconds after which Rasa's web server cuts a turn off with an empty answer.
 DEFAULT_TIMEOUT_SECONDS = 20.0
@@ -47,6 +49,9 @@ def install_failure_replies() -> None:
         tracker: DialogueStateTracker,
         domain: Domain,
     ) -> List[Event]:
+        stream = current_stream()
+        if stream is not None and self.name() == SEARCH:
+            stream.status("searching")
         try:
             return await asyncio.wait_for(original(self, output_channel, nlg, tracker, domain), timeout)
         except ActionExecutionRejection:

@@ -4,6 +4,9 @@
 Rasa's own `rest` channel does. What differs: text is cleaned and limited, a typed `/intent{...}` counts only as the
 payload of a button that this conversation has shown, paragraphs stay in one message, without a `sender`
 everybody gets a conversation of their own, and no failure ends in an empty list.
+
+With `Accept: text/event-stream` the answer is a stream of Server-Sent Events (`turn_stream.StreamEvent`): what is being
+done, an open answer sentence by sentence, then the messages of the plain form, and `done`.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import logging
 import os
 import time
 import uuid
-from typing import Any, Awaitable, Callable, Dict, List, Optional, Text, Tuple
+from typing import Any, Awaitable, Callable, Dict, List, Optional, Set, Text, Tuple
 
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
 from rasa.core.channels.rest import QueueOutputChannel, RestInput
@@ -25,12 +28,17 @@ from sanic.response import HTTPResponse, ResponseStream
 from frontdesk.logs import configure_logging, turn_id
 from frontdesk.metrics import FAILURES, TURN_SECONDS, TURNS
 from rasa_addons.message_text import clean_text, has_words, is_command, was_offered
+from rasa_addons.turn_stream import HEARTBEAT, TurnStream, streaming_to
 
 logger = logging.getLogger(__name__)
 
 MAX_CHARACTERS_VARIABLE = "FRONTDESK_MAX_MESSAGE_CHARACTERS"
 DEFAULT_MAX_CHARACTERS = 2000
 MAX_SENDER_CHARACTERS = 128
+EVENT_STREAM = "text/event-stream"
+# Proxies cut a connection that is silent for 30 to 60 seconds; a page may take it for dead earlier.
+HEARTBEAT_SECONDS = 10.0
+NO_ANSWER = "The assistant could not answer just now."  # where not even a response of the domain can be had
 
 OnNewMessage = Callable[[UserMessage], Awaitable[Any]]
 
@@ -71,6 +79,22 @@ class WholeMessageQueue(_WholeMessages, QueueOutputChannel):
         return "rest"
 
 
+class WholeMessageEvents(_WholeMessages, CollectingOutputChannel):
+    """Hands a turn's messages to its event stream."""
+
+    def __init__(self, stream: TurnStream) -> None:
+        super().__init__()
+        self._stream = stream
+
+    @classmethod
+    def name(cls) -> Text:
+        return "rest"
+
+    async def _persist_message(self, message: Dict[Text, Any]) -> None:
+        await super()._persist_message(message)
+        self._stream.message(message)
+
+
 class WebChannel(RestInput):
     """Named in credentials.yml by its dotted path; keeps the name `rest`."""
 
@@ -81,6 +105,9 @@ class WebChannel(RestInput):
 
     def __init__(self) -> None:
         self.max_characters = int(os.environ.get(MAX_CHARACTERS_VARIABLE, DEFAULT_MAX_CHARACTERS))
+        self.heartbeat_seconds = HEARTBEAT_SECONDS
+        # The event loop keeps no hold of tasks: turns whose client has gone are held here until they end.
+        self._turns: Set[asyncio.Future[None]] = set()
 
     def blueprint(self, on_new_message: OnNewMessage) -> Blueprint:
         blueprint = Blueprint("frontdesk_rest", "frontdesk_rest")
@@ -102,6 +129,8 @@ class WebChannel(RestInput):
                 return response.json(body, status=503)
             if request.args.get("stream", "").lower() == "true":
                 return self._stream(request, on_new_message, sender, text)
+            if EVENT_STREAM in request.headers.get("accept", "").lower():
+                return self._events(request, on_new_message, sender, text)
             collector = WholeMessageCollector()
             await self.answer(request.app.ctx.agent, on_new_message, collector, sender, text)
             return response.json(collector.messages)
@@ -195,6 +224,47 @@ class WebChannel(RestInput):
             await turn
 
         return ResponseStream(write, content_type="application/x-ndjson")
+
+    def _events(self, request: Request, on_new_message: OnNewMessage, sender: Text, text: Text) -> ResponseStream:
+        """The turn as Server-Sent Events, with a comment now and then so that nobody takes the connection for dead.
+
+        If the client goes, the turn goes on to its end, so that what an action has begun is finished and remembered;
+        only what was being generated for the client stops.
+        """
+        stream = TurnStream()
+        agent = request.app.ctx.agent
+
+        async def turn() -> None:
+            try:
+                with streaming_to(stream):
+                    stream.status("thinking")
+                    await self.answer(agent, on_new_message, WholeMessageEvents(stream), sender, text)
+            except Exception as error:
+                logger.exception("a streamed turn could not even apologise", extra={"sender": sender})
+                FAILURES.labels(place="turn", kind=type(error).__name__).inc()
+                stream.error(NO_ANSWER)
+            finally:
+                stream.done()
+
+        async def write(response_stream: Any) -> None:
+            running = asyncio.ensure_future(turn())
+            self._turns.add(running)
+            running.add_done_callback(self._turns.discard)
+            number = 0
+            name = ""
+            try:
+                while name != "done":
+                    event = await stream.next(self.heartbeat_seconds)
+                    if event is None:
+                        await response_stream.write(HEARTBEAT)
+                        continue
+                    number, name = number + 1, event.name
+                    await response_stream.write(event.encoded(number))
+            finally:
+                stream.close()
+
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # proxies pass each event on at once
+        return ResponseStream(write, headers=headers, content_type=f"{EVENT_STREAM}; charset=utf-8")
 
 
 class _Counting:

@@ -1,4 +1,4 @@
-"""Runs the assistant: the action server and the Rasa server together, until Ctrl-C."""
+"""Runs the assistant: the servers of actions, language model and dialogue together, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from tools.services import (
     SECRET_VARIABLE,
     Service,
     action_server,
+    language_model_line,
+    language_model_server,
     rasa_server,
     service_environment,
 )
@@ -39,17 +41,21 @@ def page(
     port: int,
     mails: bool,
     secret: bool,
+    language_model: str = "",
 ) -> list[str]:
     """The lines that say where everything is, once it runs.
 
     Args:
         mails: whether the development outbox is shown in this window.
         secret: whether the secret key was made up for this run.
+        language_model: what words the answers to open questions.
     """
     base = f"http://{LOOPBACK}:{port}"
     lines = ["", "The assistant is ready.", ""]
     lines += [f"  Chat page      {base}{CHAT_PAGE}", f"  REST endpoint  {base}{REST_ENDPOINT}"]
     lines += [f"                 {CURL_EXAMPLE.format(url=base + REST_ENDPOINT)}"]
+    if language_model:
+        lines += [f"  Language model {language_model}"]
     lines += [f"  Logs           {', '.join(os.path.relpath(service.log, ROOT) for service in services)}"]
     if customers:
         lines += ["", "  Demo customers, to ask about their orders:"]
@@ -72,10 +78,12 @@ def run(
 
     The last service is the one that people talk to.
     """
+    language_model = None
     if services is None:
         if not MODEL.is_file():
             raise Failure("There is no trained model; run: make train")
-        services = [action_server(environment), rasa_server(environment)]
+        language_model = language_model_server(environment)
+        services = [action_server(environment), *filter(None, [language_model]), rasa_server(environment)]
     settings, secret = service_environment(environment)
     mails = not settings.get(SMTP_VARIABLE)
     window: OutboxWindow | None = None
@@ -89,7 +97,17 @@ def run(
                 step.finish("ready")
             if mails:
                 window = OutboxWindow(open_outbox(settings), say)
-            for line in page(services, customers.rows(), port=services[-1].port, mails=mails, secret=secret):
+            lines = page(
+                services,
+                customers.rows(),
+                port=services[-1].port,
+                mails=mails,
+                secret=secret,
+                language_model=language_model_line(
+                    environment, language_model, language_model is not None and running.runs(language_model)
+                ),
+            )
+            for line in lines:
                 say(line)
             running.watch()
         except Stopped:

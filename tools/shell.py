@@ -1,4 +1,4 @@
-"""Talk to the assistant in this terminal: the action server (unless one runs) and `rasa shell`."""
+"""Talk to the assistant in this terminal: `rasa shell` and the servers that it needs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ from tools.processes import GRACE_SECONDS
 from tools.progress import Step
 from tools.project import LOGS, MODEL, ROOT, shown
 from tools.services import (
+    LLM_PORT,
+    LLM_PORT_VARIABLE,
     LOOPBACK,
     RASA_PORT_VARIABLE,
     SECRET_VARIABLE,
     Service,
     action_server,
+    language_model_line,
+    language_model_server,
     port_free,
     port_from,
     service_environment,
@@ -28,7 +32,7 @@ from tools.services import (
 from tools.supervisor import WATCH_SECONDS, Stopped, Supervisor, answers
 
 # `rasa shell` is a server too; it takes this port if it is free, so that it can run beside `make run`.
-SHELL_PORT = 5006
+SHELL_PORT = 5007
 
 
 def free_port(preferred: int) -> int:
@@ -89,26 +93,37 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def shell(environment: Mapping[str, str], service: Service | None = None, command: Sequence[str] | None = None) -> int:
-    """Starts what is missing, hands the terminal over, and ends what it started."""
+    """Starts what is missing, hands the terminal over, and ends what it started.
+
+    A language model server that runs beside it is not used, as its secret is its own: the shell has one for itself.
+    """
     if command is None and not MODEL.is_file():
         raise Failure("There is no trained model; run: make train")
+    language_model = None
+    if service is None:
+        llm_port = free_port(port_from(environment, LLM_PORT_VARIABLE, LLM_PORT))
+        environment = {**environment, LLM_PORT_VARIABLE: str(llm_port)}
+        language_model = language_model_server(environment)
     service = service or action_server(environment)
     settings, _ = service_environment(environment)
     port = free_port(port_from(environment, "FRONTDESK_SHELL_PORT", SHELL_PORT))
     settings[RASA_PORT_VARIABLE] = str(port)
     services = [] if answers(service.ready_url) else [service]
+    started = [*services, *filter(None, [language_model])]
     if not services:
         print(f"  Using the action server that runs on port {service.port}.", flush=True)
     elif not environment.get(SECRET_VARIABLE):
         print(f"  {SECRET_VARIABLE} is not set: a random key serves for this run (development).", flush=True)
     window: OutboxWindow | None = None
-    with Supervisor(services, settings) as running:
+    with Supervisor(started, settings) as running:
         try:
             running.start()
             if services:
                 with Step("Starting the action server") as step:
                     running.wait_ready()
                     step.finish("ready")
+            runs = language_model is not None and running.runs(language_model)
+            print(f"  Language model: {language_model_line(environment, language_model, runs)}.", flush=True)
             if not settings.get(SMTP_VARIABLE):
                 window = OutboxWindow(database_outbox(settings))
             print(

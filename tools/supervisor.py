@@ -50,7 +50,10 @@ class Stopped(KeyboardInterrupt):
 
 
 class Supervisor:
-    """Runs services from start to end. Use as `with Supervisor(...) as running:`; leaving the block ends them all."""
+    """Runs services from start to end. Use as `with Supervisor(...) as running:`; leaving the block ends them all.
+
+    An optional service that cannot be started, or dies twice, is given up with a plain sentence; the others run on.
+    """
 
     def __init__(
         self,
@@ -116,10 +119,30 @@ class Supervisor:
 
     def start(self) -> None:
         """Starts all services. Raises `Failure` before the first if a port is taken."""
-        for service in self._services:
-            require_free_port(service)
-        for service in self._services:
-            self._spawn(service, "wb")
+        for service in list(self._services):
+            try:
+                require_free_port(service)
+            except Failure as failure:
+                self._fail(service, failure)
+        for service in list(self._services):
+            try:
+                self._spawn(service, "wb")
+            except Failure as failure:
+                self._fail(service, failure)
+
+    def _fail(self, service: Service, failure: Failure) -> None:
+        """Raises the failure, unless the others can do without the service."""
+        if not service.optional:
+            raise failure
+        self._services.remove(service)
+        process = self._processes.pop(service.name, None)
+        if process is not None:
+            end_groups([process], self._grace_seconds)
+        self._say(f"{failure}\nThe assistant goes on without the {service.name}.")
+
+    def runs(self, service: Service) -> bool:
+        """Whether the service has been started and not given up."""
+        return service.name in self._processes
 
     def _spawn(self, service: Service, mode: str) -> None:
         service.log.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +151,7 @@ class Supervisor:
                 self._processes[service.name] = subprocess.Popen(
                     list(service.command),
                     cwd=self._cwd,
-                    env=self._environment,
+                    env={**self._environment, **service.settings},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -143,28 +166,33 @@ class Supervisor:
         return self._processes[name]
 
     def wait_ready(self, tell: Callable[[str], None] = lambda text: None) -> None:
-        """Waits until every service answers; `tell` hears how far they are.
+        """Waits until every service answers that is not optional; `tell` hears how far they are.
 
         Raises `Failure` if one ends first, for it would end again the same way, or if it takes too long.
         """
         deadline = self._clock() + self._start_seconds
         waiting = list(self._services)
-        while waiting:
+        while any(not service.optional for service in waiting):
             for service in list(waiting):
                 if self._processes[service.name].poll() is not None:
-                    raise self._ended(service, "ended while it was starting")
-                if self._ready(service.ready_url):
+                    waiting.remove(service)
+                    self._fail(service, self._ended(service, "ended while it was starting"))
+                elif self._ready(service.ready_url):
                     waiting.remove(service)
             tell(", ".join(f"{s.name} {'starting' if s in waiting else 'ready'}" for s in self._services))
-            if waiting and self._clock() > deadline:
-                raise self._ended(waiting[0], f"was not ready within {self._start_seconds:.0f} s")
-            if waiting:
+            needed = [service for service in waiting if not service.optional]
+            if needed and self._clock() > deadline:
+                raise self._ended(needed[0], f"was not ready within {self._start_seconds:.0f} s")
+            if needed:
                 self.wait(PROBE_SECONDS)
 
     def watch(self) -> None:
-        """Watches until somebody asks for the end (`Stopped`) or a service dies for the second time (`Failure`)."""
+        """Watches until somebody asks for the end (`Stopped`) or a service dies for the second time (`Failure`).
+
+        An optional one that dies for the second time is given up.
+        """
         while True:
-            for service in self._services:
+            for service in list(self._services):
                 process = self._processes[service.name]
                 if process.poll() is not None:
                     self._restart(service, process)
@@ -173,7 +201,8 @@ class Supervisor:
     def _restart(self, service: Service, process: subprocess.Popen[bytes]) -> None:
         restarted = self._restarted_at.get(service.name)
         if restarted is not None and self._clock() - restarted < RESTART_AGAIN_SECONDS:
-            raise self._ended(service, "ended again after a restart")
+            self._fail(service, self._ended(service, "ended again after a restart"))
+            return
         end_groups([process], self._grace_seconds)  # what it left behind
         at = datetime.now().strftime("%H:%M:%S")
         self._say(f"{at} The {service.name} ended ({how_it_ended(process.returncode)}); starting it once more.")

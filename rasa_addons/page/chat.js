@@ -7,6 +7,11 @@ import { Conversation, saveDraft, savedDraft } from "./store.js";
 const MOST_CHARACTERS = 2000; // the server's default limit
 const COUNT_FROM = 1800;
 const TALLEST_INPUT_PX = 160;
+const DOING = {
+  thinking: "The assistant is writing.",
+  searching: "The assistant is searching the help articles.",
+  writing: "The assistant is writing.",
+};
 const RELOADED = "The page was reloaded before the answer came.";
 
 const byId = (id) => document.getElementById(id);
@@ -102,9 +107,13 @@ async function deliver(entry) {
   conversation.save();
   log.showTyping();
   log.scrollToEnd();
-  waitingChanged("The assistant is writing.");
+  waitingChanged(DOING.thinking);
+  const listener = {
+    status: (state) => request === controller && state in DOING && showDoing(DOING[state]),
+    draft: (text) => request === controller && log.showDraft(text),
+  };
   try {
-    const messages = await ask(conversation.sender, entry.payload, controller);
+    const messages = await ask(conversation.sender, entry.payload, controller, listener);
     if (request !== controller) return; // a new conversation began meanwhile
     log.addAnswer(messages);
     entry.state = "answered";
@@ -166,6 +175,11 @@ function inputChanged() {
   else counter.textContent = count >= COUNT_FROM ? `${count} of ${MOST_CHARACTERS} characters` : "";
   input.setAttribute("aria-invalid", String(tooMany > 0));
   sendableChanged(count);
+}
+
+/** A screen reader would say the same words again. */
+function showDoing(words) {
+  if (status.textContent !== words) status.textContent = words;
 }
 
 function waitingChanged(words) {

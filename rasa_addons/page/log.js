@@ -71,10 +71,24 @@ export class ChatLog {
   }
 
   showTyping() {
-    const dots = element("div", "bubble", element("i", ""), element("i", ""), element("i", ""));
+    const dots = element("div", "bubble dots", element("i", ""), element("i", ""), element("i", ""));
     const node = element("div", "message bot typing", dots);
     node.setAttribute("aria-hidden", "true"); // the page's status line says it in words
     this.show(node);
+  }
+
+  /** What is written so far, above the typing indicator; hidden from screen readers, which get the whole answer. */
+  showDraft(text) {
+    const typing = this.last;
+    if (!typing?.classList.contains("typing")) return;
+    const follow = this.atBottom();
+    const shown = typing.querySelector(".draft");
+    const bubble = shown ?? element("div", "bubble draft");
+    bubble.dir = "auto";
+    bubble.replaceChildren(renderText(text));
+    if (shown === null) typing.prepend(bubble);
+    if (follow) this.scrollToAnswer(typing);
+    this.jump.hidden = this.atBottom();
   }
 
   showProblem(sentence, onRetry) {

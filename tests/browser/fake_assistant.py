@@ -31,10 +31,14 @@ def content_security_policy() -> str:
 
 @dataclass(frozen=True)
 class Reply:
-    """What one request gets. Status 0 closes the connection without a word."""
+    """What one request gets. Status 0 closes the connection without a word.
+
+    `parts` are the events of a stream: a test lets each one go after the first.
+    """
 
     status: int
-    body: str
+    body: str = ""
+    parts: tuple[str, ...] = ()
 
 
 @dataclass
@@ -45,6 +49,7 @@ class FakeAssistant:
     received: list[dict[str, Any]] = field(default_factory=list)
     _replies: deque[Reply] = field(default_factory=deque)
     _open: threading.Event = field(default_factory=threading.Event)
+    _next_event: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def __post_init__(self) -> None:
         self._open.set()
@@ -60,6 +65,15 @@ class FakeAssistant:
 
     def replies(self, status: int, body: str) -> None:
         self._replies.append(Reply(status, body))
+
+    def streams(self, *events: tuple[str, dict[str, Any]]) -> None:
+        """The next turn is answered with Server-Sent Events, each after the first when a test says `next_event`."""
+        parts = [f"id: {n}\nevent: {name}\ndata: {json.dumps(data)}\n\n" for n, (name, data) in enumerate(events, 1)]
+        self._replies.append(Reply(200, parts=tuple(parts)))
+
+    def next_event(self) -> None:
+        """Lets the next event of a stream go."""
+        self._next_event.release()
 
     def drops_the_connection(self) -> None:
         self._replies.append(Reply(0, ""))
@@ -96,12 +110,25 @@ class FakeAssistant:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                assistant.received.append({"path": self.path, **json.loads(body)})
+                assistant.received.append({"path": self.path, "accept": self.headers["Accept"], **json.loads(body)})
                 assistant._open.wait(LONGEST_HOLD_SECONDS)
                 noted = Reply(200, json.dumps([{"recipient_id": "customer", "text": "Noted."}]))
                 reply = assistant._replies.popleft() if assistant._replies else noted
-                if reply.status:
+                if reply.parts:
+                    self.stream(reply.parts)
+                elif reply.status:
                     self.respond(reply.status, reply.body, "application/json")
+
+            def stream(self, parts: tuple[str, ...]) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+                self.end_headers()
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    self.wfile.write(b": still here\n\n")
+                    for number, part in enumerate(parts):
+                        if number:
+                            assistant._next_event.acquire(timeout=LONGEST_HOLD_SECONDS)
+                        self.wfile.write(part.encode())
 
             def respond(self, status: int, body: str, content_type: str) -> None:
                 data = body.encode()

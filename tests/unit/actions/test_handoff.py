@@ -6,7 +6,8 @@ from datetime import datetime, timezone
 
 from prometheus_client import REGISTRY
 
-from actions.handoff import TRANSCRIPT_MESSAGES, ActionHandOver, ValidateHandoff, last_topic, summarise, transcript
+from actions.handoff import ActionHandOver, ValidateHandoff
+from actions.ticket_summary import TRANSCRIPT_MESSAGES, last_topic, summarise, transcript
 from knowledge_base.schema import Ticket
 from tests.unit.actions.conftest import Shop
 from tests.unit.actions.conversation_builder import Conversation
@@ -43,7 +44,7 @@ def test_the_summary_has_no_code_either() -> None:
     summary = summarise(talk.tracker(), None)
 
     assert "123" not in summary
-    assert summary.endswith("Last message: (code)")
+    assert summary.endswith(f"Last messages: I want to return my kettle / {ALEX} / (code)")
 
 
 def test_the_summary_says_what_was_tried_and_told() -> None:
@@ -55,7 +56,7 @@ def test_the_summary_says_what_was_tried_and_told() -> None:
         f"Order (as typed, not verified unless said below): {DELIVERED}",
         "Reason given: too loud",
         "First message: I want to return my kettle",
-        "Last message: a person please",
+        f"Last messages: {ALEX} / (code) / a person please",
     ]
 
 

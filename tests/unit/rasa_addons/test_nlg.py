@@ -73,14 +73,14 @@ async def test_what_a_customer_wrote_is_repeated_as_it_is(nlg: FrontdeskNLG, tra
 async def test_an_open_question_is_answered_from_the_best_passage_with_its_sources(
     nlg: FrontdeskNLG, tracker: MakeTracker
 ) -> None:
-    before = questions("answered")
+    before = questions("quoted")
 
     answer = await nlg.generate("utter_open_answer", tracker(passages=PASSAGES), "rest")
 
     assert answer is not None
     assert answer["text"] == "Use citric acid.\n\nFrom our help article [Descaling](https://shop.example/help/1)."
     assert answer["metadata"]["sources"] == [{key: passage[key] for key in ("title", "url")} for passage in PASSAGES]
-    assert questions("answered") == before + 1
+    assert questions("quoted") == before + 1
 
 
 async def test_passages_of_the_action_count_for_more_than_those_of_an_earlier_turn(

@@ -19,6 +19,9 @@ from tests.unit.rasa_addons.conftest import ROOT
 # What the NLG and the web channel hand in themselves.
 OF_THE_ADDONS = {
     "utter_open_answer": frozenset({"quote", "title", "url"}),
+    "utter_generated_answer": frozenset({"answer", "sources"}),
+    "utter_generated_answer_sources": frozenset({"answer", "sources"}),
+    "utter_abstained": frozenset({"title", "url"}),
     "utter_message_too_long": frozenset({"max_characters"}),
 }
 # Responses whose name is in a variable of the action, with that variable.
