@@ -13,10 +13,11 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 	/usr/local/bin/python3 /usr/bin/python3 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.*/bin/python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && echo "$$python" && break; done)
 
-.PHONY: help setup llm-env prepare run shell train test test-llm lint format lock seed bench-numbers clean
+.PHONY: help setup llm-env prepare run shell train test test-llm lint format lock seed \
+	bench-numbers bench-llm bench-groundedness clean
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 define bootstrap
 python='$(PYTHON)'; test -n "$$python" || { \
@@ -63,6 +64,12 @@ seed: setup ## Fill the database with the demo data anew; what is in it now is l
 
 bench-numbers: prepare ## Measure the assistant; results go to benchmarks/results
 	@exec $(PYTHON_IN_VENV) -m benchmarks.numbers
+
+bench-llm: llm-env ## Measure the LLM component's engines beside transformers' own (ARGS='--device cuda ...')
+	@exec $(PYTHON_IN_LLM_VENV) -m benchmarks.llm $(ARGS)
+
+bench-groundedness: setup ## Measure the check of generated sentences (ARGS='--doc2dial FOLDER')
+	@exec $(PYTHON_IN_VENV) -m benchmarks.groundedness $(ARGS)
 
 clean: ## Remove what is made from the sources; the environments and the database stay
 	@rm -rf models results .rasa data/nlu/lookups var/log var/cache .ruff_cache .mypy_cache .pytest_cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -28,8 +29,8 @@ class Row:
     unit: str = ""
 
 
-def machine() -> str:
-    """Processor, cores and memory, in words."""
+def machine(device: str = "") -> str:
+    """Processor, cores, memory and the GPU that was used (`device`), in words."""
     model = platform.processor() or platform.machine()
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -39,7 +40,7 @@ def machine() -> str:
     except OSError:
         pass
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, no GPU used"
+    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, {device or 'no GPU used'}"
 
 
 def data_hash(paths: Iterable[Path]) -> str:
@@ -64,12 +65,35 @@ def commit() -> str:
     return name + ("+" if changed.stdout.strip() else "")
 
 
-def write(name: str, rows: Sequence[Row], *, seed: int, data: Mapping[str, str], seconds: float) -> Path:
-    """Writes `benchmarks/results/NAME.json` and returns its path."""
+def versions() -> dict[str, str]:
+    """Versions of the packages that matter, as far as this environment has them, and of Python."""
+    found = {}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found | {"python": platform.python_version()}
+
+
+def write(
+    name: str,
+    rows: Sequence[Row],
+    *,
+    seed: int,
+    data: Mapping[str, str],
+    seconds: float,
+    title: str = "",
+    notes: str = "",
+    device: str = "",
+) -> Path:
+    """Writes `benchmarks/results/NAME.json` and returns its path; with a title also the table, as NAME.md.
+
+    Args:
+        notes: Markdown between title and table.
+        device: the GPU's name; empty: none was used.
+    """
     meta = {
-        "machine": machine(),
-        "versions": {package: metadata.version(package) for package in PACKAGES}
-        | {"python": platform.python_version()},
+        "machine": machine(device),
+        "versions": versions(),
         "seed": seed,
         "data": dict(data),
         "commit": commit(),
@@ -80,6 +104,10 @@ def write(name: str, rows: Sequence[Row], *, seed: int, data: Mapping[str, str],
     path.write_text(
         json.dumps({"meta": meta, "rows": [asdict(row) for row in rows]}, indent=1) + "\n", encoding="utf-8"
     )
+    if title:
+        used = ", ".join(f"{package} {version}" for package, version in versions().items())
+        page = f"# {title}\n\n{notes}\n{table(rows)}\nMachine: {meta['machine']}. Commit {meta['commit']}. {used}.\n"
+        path.with_suffix(".md").write_text(page, encoding="utf-8")
     return path
 
 
