@@ -112,6 +112,15 @@ class Settings:
         return {name: ("***" if value else "") if name in SECRETS else value for name, value in values.items()}
 
 
+def as_table() -> str:
+    """All settings with their defaults as a Markdown table; docs/llm.md holds it."""
+    lines = ["| variable | default | what it sets |", "| --- | --- | --- |"]
+    for each in fields(Settings):
+        default = str(each.default).lower() if isinstance(each.default, bool) else each.default
+        lines.append(f"| `{PREFIX}{each.name.upper()}` | {default} | {each.metadata['says']} |")
+    return "\n".join(lines) + "\n"
+
+
 def _read(variable: str, said: str, default: object) -> object:
     try:
         if isinstance(default, bool):
