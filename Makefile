@@ -69,7 +69,7 @@ bench-llm: llm-env ## Measure the LLM component's engines beside transformers' o
 	@exec $(PYTHON_IN_LLM_VENV) -m benchmarks.llm $(ARGS)
 
 bench-groundedness: setup ## Measure the check of generated sentences (ARGS='--doc2dial FOLDER')
-	@exec $(PYTHON_IN_VENV) -m benchmarks.groundedness $(ARGS)
+	@OMP_NUM_THREADS=1 exec $(PYTHON_IN_VENV) -m benchmarks.groundedness $(ARGS)
 
 clean: ## Remove what is made from the sources; the environments and the database stay
 	@rm -rf models results .rasa data/nlu/lookups var/log var/cache .ruff_cache .mypy_cache .pytest_cache

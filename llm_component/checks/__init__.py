@@ -1,1 +1,1 @@
-"""Checks: what a sentence has to pass before a customer sees it."""
+"""What stands between a generated sentence and the customer: support, agreement of facts, private data, leaks."""
