@@ -14,26 +14,24 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import transformers
 
 from benchmarks import report
 from benchmarks.llm import copying, limits
+from benchmarks.llm.measuring import BASELINE, measured, progress, systems_for
 from benchmarks.llm.prompts import COMPLETION_TOKENS, PROMPT_TOKENS, Prompt, prompts
 from benchmarks.llm.shapes import SHAPES, Shape, random_model
-from benchmarks.llm.systems import ContinuousBatching, EngineSystem, OneAtATime, PaddedBatch, Run, System
+from benchmarks.llm.systems import EngineSystem, PaddedBatch
 from benchmarks.report import ROOT, Row
 from llm_component.decoding.build import make_decoder
 from llm_component.engines.batch import BatchEngine
-from llm_component.engines.paged import PagedEngine
 from llm_component.models.loaded import LoadedModel
 from llm_component.settings import Settings
 
-BASELINE = OneAtATime.name
 NOTES = """\
 Made by `make bench-llm` (benchmarks/llm). Models of the named sizes with random weights; all requests of a row
 arrive at once; medians of rounds in which the systems take turns. `tokens_per_second_ratio` and
@@ -46,10 +44,8 @@ is set in seconds only. `copied_N_percent`: guessing ahead for one request whose
 the prompt, forced on the model, against the same without guessing.
 """
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-FIRST_GOOD_CB = (5, 8)  # transformers from which on continuous batching can be served
 GUESS_PROMPT_TOKENS = 512
 GUESS_TOKENS = 96
-WARM_UP_TOKENS = 8
 
 
 @dataclass(frozen=True)
@@ -66,107 +62,6 @@ PLANS = {
     "cpu": Plan(("5m", "27m"), (1, 8, 32), "fp32", 3),
     "cuda": Plan(("135m", "0.5b", "1.5b", "3b", "8b"), (1, 8, 32, 128), "bf16", 3),
 }
-
-
-def progress(text: str) -> None:
-    """One line to whoever waits."""
-    print(f"  {text}", flush=True)
-
-
-def systems_for(loaded: LoadedModel, rows: int) -> dict[str, Callable[[], System]]:
-    """Everything that can run here, by name."""
-    # Random models repeat themselves, which would flatter guessing ahead; `guessing` below measures it.
-    settings = Settings(max_rows=rows, device=loaded.device.type, speculation=False)
-
-    def batch() -> System:
-        engine = BatchEngine(lambda: (loaded, make_decoder(loaded, settings)), max_waiting=4 * rows, speculation=False)
-        return EngineSystem("frontdesk_batch", engine)
-
-    found: dict[str, Callable[[], System]] = {
-        BASELINE: lambda: OneAtATime(loaded),
-        PaddedBatch.name: lambda: PaddedBatch(loaded),
-        "frontdesk_batch": batch,
-    }
-    version = tuple(int(part) for part in transformers.__version__.split(".")[:2])
-    if version >= FIRST_GOOD_CB:
-        found[ContinuousBatching.name] = lambda: ContinuousBatching(loaded)
-        found["frontdesk_paged"] = lambda: EngineSystem(
-            "frontdesk_paged", PagedEngine(lambda: loaded, settings=settings)
-        )
-    return found
-
-
-def measured(
-    loaded: LoadedModel, shape: Shape, machine: limits.Machine, arguments: argparse.Namespace, dataset: str
-) -> list[Row]:
-    """Rows of one shape: all systems at every number of concurrent requests."""
-    rows: list[Row] = []
-    most = max(arguments.concurrency)
-    # New prompts in each round: only the shared beginning may be known from before.
-    made = prompts(most * (arguments.rounds + 1), shape.vocabulary, arguments.seed, arguments.prompt_tokens)
-    bytes_each = torch.finfo(loaded.dtype).bits // 8
-    runs: dict[tuple[str, int], list[Run]] = {}
-    for count in arguments.concurrency:
-        for round_number in range(arguments.rounds + 1):  # the first one warms up
-            for name, make in systems_for(loaded, most).items():
-                if round_number > 1 and runs[name, count][0].seconds > arguments.patience:
-                    continue  # one run of that length is enough
-                progress(f"{dataset}: {count} at once, round {round_number} of {arguments.rounds}, {name}")
-                system = make()
-                system.begin()
-                try:
-                    system.run(made[-1:], WARM_UP_TOKENS)
-                    if round_number:
-                        ours = made[(round_number - 1) * most :][:count]
-                        runs.setdefault((name, count), []).append(system.run(ours, arguments.completion_tokens))
-                finally:
-                    system.end()
-                    gc.collect()
-    base = {count: statistics.median(run.seconds for run in runs[BASELINE, count]) for count in arguments.concurrency}
-    for (name, count), all_runs in sorted(runs.items(), key=lambda item: (item[0][1], item[0][0])):
-        at = f"{dataset}_{count}_concurrent"
-        seconds = statistics.median(run.seconds for run in all_runs)
-        per_second = statistics.median(run.tokens / run.seconds for run in all_runs)
-        rows.append(Row(at, name, "tokens_per_second_ratio", base[count] / seconds, "x"))
-        if loaded.device.type == "cuda":
-            rows.append(Row(at, name, "tokens_per_second", per_second, "tokens/s"))
-        rows += first_token_rows(at, name, all_runs, runs[BASELINE, count], absolute=loaded.device.type == "cuda")
-        length = arguments.prompt_tokens + arguments.completion_tokens // 2
-        least = limits.least_step_seconds(shape, machine, count, length, bytes_each)
-        step = step_seconds(all_runs, one_by_one=count if name == BASELINE else 1)
-        if step is not None:
-            rows.append(Row(at, name, "share_of_limit", least / step))
-    for count in (8, 32):
-        if ("frontdesk_batch", count) in runs:
-            ours = statistics.median(run.tokens / run.seconds for run in runs["frontdesk_batch", count])
-            alone = statistics.median(run.tokens / run.seconds for run in runs[BASELINE, 1])
-            rows.append(Row(dataset, "frontdesk_batch", f"speedup_at_{count}", ours / alone, "x"))
-    return rows
-
-
-def first_token_rows(at: str, name: str, runs: list[Run], base: list[Run], *, absolute: bool) -> list[Row]:
-    """Time to the first token, mean over the requests: as a ratio to the baseline's, and in seconds on a GPU."""
-    if not runs[0].first:
-        return []
-    ours = statistics.median(statistics.mean(run.first) for run in runs)
-    theirs = statistics.median(statistics.mean(run.first) for run in base)
-    rows = [Row(at, name, "time_to_first_token_ratio", ours / theirs, "x")]
-    if absolute or name == "frontdesk_batch":
-        # On a CPU for the aim only, which is set in seconds; see the note above the table.
-        rows.append(Row(at, name, "time_to_first_token_s", ours, "s"))
-    return rows
-
-
-def step_seconds(runs: list[Run], one_by_one: int) -> float | None:
-    """Seconds of one decoding step of all rows: last token's time less the latest first token's, a token."""
-    if not runs[0].first:
-        return None
-    steps = []
-    for run in runs:
-        per_request = run.tokens / len(run.first)
-        decoding = sum(end - first for first, end in zip(run.first, run.ends, strict=True)) / len(run.first)
-        steps.append(decoding / (per_request - 1) * one_by_one)
-    return statistics.median(steps)
 
 
 def guessing(loaded: LoadedModel, shape: Shape, arguments: argparse.Namespace, dataset: str) -> list[Row]:
@@ -253,6 +148,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--name", help="of the result files; llm or llm_cuda by default")
+    parser.add_argument(
+        "--transformers-serve",
+        metavar="PYTHON",
+        help="measure the servers too: a Python that has transformers[serving]",
+    )
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.device == "auto":
