@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.llm.prompts import Prompt
-from benchmarks.llm.systems import Run, System
+from benchmarks.llm.systems import CPU_MEMORY_SHARE, Run, System
 from benchmarks.report import ROOT
 from llm_component.models.loaded import LoadedModel
 
@@ -68,8 +68,11 @@ class HttpSystem(System):
             except httpx.HTTPError:
                 pass
             time.sleep(PROBE_SECONDS)
+        raise RuntimeError(f"{self.name} did not start:\n{self._last_lines()}")
+
+    def _last_lines(self) -> str:
         self._log.seek(0)
-        raise RuntimeError(f"{self.name} did not start:\n{self._log.read()[-2000:].decode(errors='replace')}")
+        return self._log.read()[-2000:].decode(errors="replace")
 
     def end(self) -> None:
         if self._process is not None:
@@ -81,7 +84,11 @@ class HttpSystem(System):
                 self._process.wait()
 
     def run(self, prompts: Sequence[Prompt], new_tokens: int) -> Run:
-        return asyncio.run(self._run(prompts, new_tokens))
+        try:
+            return asyncio.run(self._run(prompts, new_tokens))
+        except httpx.HTTPError as error:
+            status = None if self._process is None else self._process.poll()
+            raise RuntimeError(f"{self.name} failed ({error}; exit status {status}):\n{self._last_lines()}") from error
 
     async def _run(self, prompts: Sequence[Prompt], new_tokens: int) -> Run:
         limits = httpx.Limits(max_connections=None)
@@ -141,4 +148,6 @@ def transformers_serve(python: str, folder: Path, device: str, dtype: str) -> Ht
     names = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
     command = [str(Path(python).with_name("transformers")), "serve", str(folder), "--continuous-batching"]
     command += ["--device", device, "--dtype", names[dtype], "--host", "127.0.0.1", "--port", str(port)]
+    if device == "cpu":  # by itself it takes most of the machine's memory
+        command += ["--cb-max-memory-percent", str(CPU_MEMORY_SHARE)]
     return HttpSystem("transformers_serve", command, port, "/health", str(folder), {})

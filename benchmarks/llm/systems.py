@@ -9,12 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import transformers
 from transformers import GenerationConfig
 from transformers.generation.streamers import BaseStreamer
 
-from benchmarks.llm.prompts import Prompt
+from benchmarks.llm.prompts import COMPLETION_TOKENS, Prompt
 from llm_component.engines.interface import Engine, GenerationRequest, Sampling
 from llm_component.models.loaded import LoadedModel
+
+RESULT_SECONDS = 300.0
+CPU_MEMORY_SHARE = 0.2  # of all memory, for the cache of transformers' continuous batching
 
 
 @dataclass(frozen=True)
@@ -111,21 +115,39 @@ class PaddedBatch(_Generate):
 
 
 class ContinuousBatching(_Generate):
-    """transformers' own continuous batching (`generate_batch`), which does not stream: its first token has no time."""
+    """transformers' own continuous batching, its manager started once; streamed, so that the first token has a time."""
 
     name = "transformers_continuous_batching"
+
+    def begin(self) -> None:
+        config = transformers.ContinuousBatchingConfig()
+        if self.loaded.device.type == "cpu":
+            config.max_memory_percent = CPU_MEMORY_SHARE
+        self._manager = self.loaded.model.init_continuous_batching(
+            generation_config=self._config(COMPLETION_TOKENS), continuous_batching_config=config
+        )
+        self._manager.start()
+
+    def end(self) -> None:
+        self._manager.stop(block=True)
 
     def run(self, prompts: Sequence[Prompt], new_tokens: int) -> Run:
         rows = [self.prompt_ids(prompt.messages) for prompt in prompts]
         began = time.perf_counter()
-        results = self.loaded.model.generate_batch(
-            inputs=rows, generation_config=self._config(new_tokens), progress_bar=False
-        )
-        seconds = time.perf_counter() - began
-        tokens = sum(len(result.generated_tokens) for result in results.values())
-        if len(results) != len(rows):
-            raise RuntimeError(f"continuous batching gave {len(results)} results for {len(rows)} requests")
-        return Run([], [seconds] * len(rows), tokens)
+        for row in rows:
+            self._manager.add_request(row, max_new_tokens=new_tokens, streaming=True)
+        first: dict[str, float] = {}
+        ends: dict[str, float] = {}
+        tokens = 0
+        while len(ends) < len(rows):
+            result = self._manager.get_result(timeout=RESULT_SECONDS)
+            if result is None:
+                raise RuntimeError(f"continuous batching gave {len(ends)} results for {len(rows)} requests")
+            first.setdefault(result.request_id, time.perf_counter() - began)
+            if result.is_finished():
+                ends[result.request_id] = time.perf_counter() - began
+                tokens += len(result.generated_tokens)
+        return Run(list(first.values()), list(ends.values()), tokens)
 
 
 class EngineSystem(System):
