@@ -57,6 +57,9 @@ def build_parser() -> argparse.ArgumentParser:
     export = tasks.add_parser("export-lookups", help="write product, category and brand names for training")
     export.add_argument("folder")
     export.set_defaults(command=shop_commands.export_lookup_tables)
+    facts = tasks.add_parser("export-facts", help="write products with their specifications as JSON, for training")
+    facts.add_argument("file")
+    facts.set_defaults(command=shop_commands.export_product_facts)
 
     erase = commands.add_parser("erase", help="erase what one conversation left behind")
     erase.add_argument("conversation_id", metavar="CONVERSATION_ID")

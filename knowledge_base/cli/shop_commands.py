@@ -1,4 +1,4 @@
-"""Commands on the shop: `show order`, `outbox` and `catalog export-lookups`."""
+"""Commands on the shop: `show order`, `outbox`, `catalog export-lookups` and `catalog export-facts`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from knowledge_base.cli.context import EXIT_OK, CommandFailed, Context
 from knowledge_base.lookups import export_lookups
 from knowledge_base.orders import get_order
 from knowledge_base.principal import Principal
+from knowledge_base.product_facts import export_facts
 from knowledge_base.returns import refunds
 from knowledge_base.schema import OutboxMail
 from knowledge_base.views import OrderView, RefundView
@@ -64,6 +65,15 @@ def export_lookup_tables(context: Context, arguments: argparse.Namespace) -> int
         changed = export_lookups(session, Path(arguments.folder))
     names = ", ".join(file.name for file in changed)
     context.out.print(f"Wrote {names} to {arguments.folder}." if changed else "Nothing changed.", markup=False)
+    return EXIT_OK
+
+
+def export_product_facts(context: Context, arguments: argparse.Namespace) -> int:
+    """Write the catalogue's products with their specifications for training."""
+    file = Path(arguments.file)
+    with context.prepared_database().reading() as session:
+        count = export_facts(session, file)
+    context.out.print(f"Wrote {count} products to {file}.", markup=False)
     return EXIT_OK
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from llm_component.cli import serve
+from llm_component.cli import evaluate, finetune, generate, pretrain, serve
 
 # Modules with SUMMARY, `add_arguments(parser)` and `run(arguments) -> exit status`. They import what is heavy in `run`.
-VERBS = {"serve": serve}
+VERBS = {"serve": serve, "pretrain": pretrain, "finetune": finetune, "generate": generate, "evaluate": evaluate}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

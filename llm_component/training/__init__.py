@@ -1,0 +1,1 @@
+"""Training: from data to a model that answers for one company."""
