@@ -255,20 +255,22 @@ def support_file(measured: Measured, encoder: SentenceEncoder) -> dict[str, obje
             "half": "a",
             "pairs": int(measured.of("a").sum()),
             "encoder": encoder.fingerprint(),
-            "code": _code_hash(),
+            "code": code_hash(),
         },
     }
 
 
-def _code_hash() -> str:
+def code_hash() -> str:
     """What the features depend on: calibrate again where it changed."""
     digest = hashlib.sha256()
     folder = SUPPORT_FILE.parent
     for name in (
         "clauses.py",
+        "fact.py",
         "facts.py",
         "language.json",
         "language.py",
+        "moments.py",
         "passages.py",
         "polarity.py",
         "quantities.py",

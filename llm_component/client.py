@@ -1,4 +1,4 @@
-"""The client of the LLM server: answers, summaries, rephrasings and embeddings. Needs no torch.
+"""The client of the LLM server: answers, summaries, rewrites and embeddings. Needs no torch.
 
 Who caches what: this client coalesces equal requests of one process and keeps grounded answers there, so that a
 repeated question costs no call at all. The server's own cache serves all processes that ask it, and knows what its
@@ -29,6 +29,8 @@ from llm_component.protocol import (
     Profile,
     RephraseRequest,
     Rephrasing,
+    Rewrite,
+    RewriteRequest,
     Sentence,
     Summary,
     SummaryRequest,
@@ -176,6 +178,10 @@ class LlmClient:
     async def rephrase(self, request: RephraseRequest, turn_id: str | None = None) -> Rephrasing:
         """A template in words that fit the conversation. Raises `LlmError`."""
         return await self._ask("/v1/rephrasings", request, Rephrasing, request.deadline_seconds, turn_id)
+
+    async def rewrite(self, request: RewriteRequest, turn_id: str | None = None) -> Rewrite:
+        """A follow-up as a question that stands alone. Raises `LlmError`."""
+        return await self._ask("/v1/rewrites", request, Rewrite, request.deadline_seconds, turn_id)
 
     async def embed(self, texts: Sequence[str], *, deadline_seconds: float = 5.0) -> list[list[float]]:
         """Normalised vectors, one for each text. Raises `LlmError`."""

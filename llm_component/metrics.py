@@ -35,6 +35,10 @@ OUT_OF_MEMORY = Counter("frontdesk_llm_out_of_memory_total", "Times the device h
 REPLY_CACHE = Counter(
     "frontdesk_llm_reply_cache_total", "Look-ups of equal requests at temperature 0: hit, joined or miss", ["result"]
 )
+RETRIES = Counter("frontdesk_llm_retries_total", "Second tries at a server, by why the first failed", ["reason"])
+FIELDS_LEFT_OUT = Counter(
+    "frontdesk_llm_upstream_fields_left_out_total", "Fields that an upstream refused and does not get again", ["field"]
+)
 BREAKER_OPEN = Gauge("frontdesk_llm_breaker_open", "1 while requests are refused because the engine keeps failing")
 
 # Grounded answers

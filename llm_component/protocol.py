@@ -3,7 +3,8 @@
 `POST /v1/answers` takes an `AnswerRequest`. With `stream: true` it answers with Server-Sent Events: `sentence` (a
 `Sentence`) for each sentence that passed the checks, then one `answer` (an `Answer`), or `error` (an `ErrorBody`) in
 place of what is missing. Without it, the `Answer` alone. `POST /v1/summaries` takes a `SummaryRequest` and gives a
-`Summary`. `POST /v1/rephrasings` takes a `RephraseRequest` and gives a `Rephrasing`.
+`Summary`. `POST /v1/rephrasings` takes a `RephraseRequest` and gives a `Rephrasing`. `POST /v1/rewrites` takes a
+`RewriteRequest` and gives a `Rewrite`.
 """
 
 from __future__ import annotations
@@ -146,6 +147,23 @@ class Rephrasing(msgspec.Struct, frozen=True):
     """`changed` is false where the text came back as it was; then `reason` says why."""
 
     text: str
+    changed: bool
+    reason: str = ""
+
+
+class RewriteRequest(msgspec.Struct, frozen=True):
+    """A question that may rest on what was said before it, to be made whole: "And to Leeds?" for a search."""
+
+    question: str
+    history: list[Turn] = []
+    deadline_seconds: float = 2.0
+    max_tokens: int = 64
+
+
+class Rewrite(msgspec.Struct, frozen=True):
+    """`changed` is false where the question came back as it was; then `reason` says why."""
+
+    question: str
     changed: bool
     reason: str = ""
 

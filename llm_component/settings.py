@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -93,8 +94,11 @@ class Settings:
         for name in ("max_body_bytes", "chat_seconds"):
             if not getattr(self, name) > 0:
                 raise SettingsError(f"{PREFIX}{name.upper()} must be above 0")
-        if not self.drain_seconds >= 0:
-            raise SettingsError(f"{PREFIX}DRAIN_SECONDS must not be negative")
+        for name in ("drain_seconds", "cache_seconds"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise SettingsError(f"{PREFIX}{name.upper()} must be a number of seconds, not below 0")
+        if not 0 <= self.support_threshold <= 1:
+            raise SettingsError(f"{PREFIX}SUPPORT_THRESHOLD must be from 0 to 1")
 
     def adapter_folders(self) -> dict[str, str]:
         """LoRA adapters by name. Raises `SettingsError` where one is not written `name=folder`."""

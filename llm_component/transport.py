@@ -7,7 +7,8 @@ import email.utils
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Literal
 
 import anyio
@@ -23,6 +24,8 @@ RETRY_SHARE = 0.25  # waiting for the second try may take so much of the time le
 MAX_BODY_BYTES = 8 * 1024 * 1024
 # What is left to read of a finished stream arrives with its end; a connection that needs longer is closed instead.
 _TAIL_SECONDS = 0.02
+_ANY_ZLIB_HEADER = 47  # gzip's or zlib's, with the largest window
+_PORTION_BYTES = 256 * 1024
 
 Reason = Literal["unreachable", "timeout", "status", "broken"]
 
@@ -66,7 +69,7 @@ class Body:
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
-        self._chunks = response.aiter_bytes()
+        self._chunks = _plain(response)
         self.content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     async def next(self, seconds: float | None) -> bytes | None:
@@ -124,6 +127,7 @@ class Transport:
         clock: the clock of all deadlines.
         sleep, jitter: how a retry waits; `jitter` gives 0 to 1.
         http: takes the place of the network in tests.
+        on_retry: told before a second try why the first failed: a reason of `CallFailed`, or the status.
     """
 
     def __init__(
@@ -136,7 +140,9 @@ class Transport:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
         http: httpx.AsyncBaseTransport | None = None,
+        on_retry: Callable[[str], None] | None = None,
     ) -> None:
+        self._on_retry = on_retry
         url = httpx.URL(base_url)
         self._auth = httpx.BasicAuth(url.username, url.password) if url.userinfo and not key else None
         self._url = url.copy_with(username=None, password=None)
@@ -192,6 +198,8 @@ class Transport:
             if deadline is not None and wait > RETRY_SHARE * (deadline - self._clock()):
                 raise
             said = str(failure)
+            if self._on_retry is not None:
+                self._on_retry(str(failure.status) if failure.status else failure.reason)
         logger.info("%s; trying once more in %.2f s", said, wait)
         await self._sleep(wait)
         return await self._open_once(method, path, content, deadline, first_byte_seconds, headers)
@@ -267,6 +275,28 @@ class Transport:
         client, self._client = self._client, None
         if client is not None and self._loop is asyncio.get_running_loop():
             await client.aclose()
+
+
+async def _plain(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body, decompressed where it is compressed although nobody asked for that: in portions of a bounded size,
+    because a few bytes of gzip can stand for gigabytes. Raises `httpx.DecodingError`.
+    """
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding in ("", "identity"):
+        async for raw in response.aiter_raw():
+            yield raw
+        return
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise httpx.DecodingError(f"the answer is compressed by {encoding[:20]!r}")
+    decoder = zlib.decompressobj(_ANY_ZLIB_HEADER)
+    try:
+        async for raw in response.aiter_raw():
+            while raw:
+                if plain := decoder.decompress(raw, _PORTION_BYTES):
+                    yield plain
+                raw = decoder.unconsumed_tail
+    except zlib.error as error:
+        raise httpx.DecodingError(f"the answer cannot be decompressed: {error}") from error
 
 
 def _named(error: Exception) -> str:

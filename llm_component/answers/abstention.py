@@ -7,6 +7,7 @@ from collections import Counter
 from difflib import SequenceMatcher
 
 from llm_component.checks.sentences import CITATION, split_sentences
+from llm_component.compact.source import ABSTENTION
 
 LIKENESS = 0.9  # of the letters; "I am sorry" for "I'm sorry" passes, another sentence does not
 LEAST_WORDS = 3  # a shorter first sentence ("Sorry.") is no abstention by itself
@@ -20,17 +21,19 @@ def letters(text: str) -> str:
 
 
 class Abstention:
-    """Compares sentences with the profile's abstention."""
+    """Compares sentences with the profile's abstention, and with the compact model's."""
 
     def __init__(self, abstention: str) -> None:
         sentences = [letters(sentence) for sentence in split_sentences(abstention)]
         telling = [sentence for sentence in sentences if len(sentence.split()) >= LEAST_WORDS]
         self._said = {said for said in (letters(abstention), *telling[:1]) if said}
+        self._plain = letters(ABSTENTION)
 
     def matches(self, sentence: str) -> bool:
         """Whether `sentence` is the abstention, or its first sentence."""
         said = letters(sentence)
-        return any(
+        # Letter by letter: "I do know." is hardly less like it than a misspelling.
+        return said == self._plain or any(
             said == known or SequenceMatcher(None, said, known, autojunk=False).ratio() >= LIKENESS
             for known in self._said
         )

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from llm_component.answers.abstention import Repetitions
 from llm_component.answers.deadline import Clock, Deadline, DeadlinePassed, Sleep
+from llm_component.answers.visible import visible
 from llm_component.checks.sentences import CITATION, SentenceSplitter
 from llm_component.engines.interface import (
     DeadlineExceeded,
     Engine,
     EngineError,
     GenerationRequest,
+    Grounding,
     Message,
     Piece,
     Sampling,
@@ -45,6 +47,7 @@ async def completed(
     copied: tuple[str, ...],
     clock: Clock,
     sleep: Sleep,
+    grounding: Grounding | None = None,
 ) -> Completed:
     """The whole sentences of a completion, each once and without citation marks; never raises for an engine's failure.
 
@@ -52,10 +55,15 @@ async def completed(
         place: the label under which failures are counted.
         seconds: time from now on.
         copied: texts that the completion will mostly repeat.
+        grounding: the task, for an engine that takes tasks in their parts.
     """
     at = clock() + seconds
     request = GenerationRequest(
-        messages, Sampling(max_tokens=max_tokens, temperature=0.0, stop=stop), deadline=at, passages=copied
+        messages,
+        Sampling(max_tokens=max_tokens, temperature=0.0, stop=stop),
+        deadline=at,
+        passages=copied,
+        grounding=grounding,
     )
     deadline = Deadline(at, clock, sleep)
     task = asyncio.ensure_future(complete(engine, request))
@@ -86,7 +94,7 @@ async def completed(
 
 def _whole_sentences(piece: Piece) -> str:
     splitter = SentenceSplitter()
-    sentences = splitter.feed(piece.text)
+    sentences = splitter.feed(visible(piece.text))
     rest = splitter.finish()
     # What a limit cut off may look whole and not be: "It costs £4." of "It costs £4.95."
     sentences += rest if piece.finish_reason == "stop" else rest[:-1]

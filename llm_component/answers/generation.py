@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from llm_component.answers.abstention import Abstention, Repetitions
 from llm_component.answers.deadline import Clock, Deadline, DeadlinePassed
+from llm_component.answers.visible import foreign_markup, visible
 from llm_component.checks.sentences import SentenceSplitter
 from llm_component.engines.interface import (
     DeadlineExceeded,
@@ -23,13 +26,22 @@ from llm_component.engines.interface import (
     Usage,
 )
 from llm_component.metrics import FAILURES, SENTENCES
+from llm_component.prompts.hygiene import cut_middle, data
+from llm_component.prompts.templates import system_of
 from llm_component.protocol import AnswerRequest, Dropped, Passage, Sentence
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 CLOSE_SECONDS = 1.0  # an engine frees a cancelled request within one step
+# Characters of the question that the checks look at. What they find in it only lets a sentence repeat it (an order
+# number), so that less of it is never less safe; and their time grows faster than its length.
+MOST_QUESTION = 500
+MOST_SENTENCE = 600  # characters; what is longer is no sentence for a customer
 PLACE = "answers"  # the label of failures that are counted here
+# Checks are Python for the greater part, and threads of Python take turns: with more of them the event loop would get
+# its turn so seldom that answers miss their deadlines under load.
+_CHECK_THREADS = ThreadPoolExecutor(2, thread_name_prefix="llm-checks")
 # Drops that leave nothing out of the answer.
 HARMLESS = frozenset({"repeated"})
 # Ends with a full stop and a citation mark: certainly a whole sentence, also where the text was cut off behind it.
@@ -114,6 +126,8 @@ class Generation:
         self._deadline = deadline
         self._clock = clock
         self._abstention = Abstention(request.profile.abstention)
+        self._sources = [*(f"{each.url}\n{each.text}\n{each.quote}" for each in request.passages)]
+        self._sources += [request.profile.support_contact, request.profile.shop_name]
         self._repetitions = Repetitions()
         self.shown: list[Sentence] = []
         self.dropped: list[Dropped] = []
@@ -173,7 +187,7 @@ class Generation:
                     if self.first_token_at is None and piece.text:
                         self.first_token_at = self._clock()
                     last = piece
-                    for joint, text in splitter.feed(piece.text):
+                    for joint, text in splitter.feed(visible(piece.text)):
                         queue.put_nowait(_Raw(joint, text))
         except EngineError as caught:
             error = caught
@@ -211,6 +225,12 @@ class Generation:
             if self._repetitions.looping(raw.text):
                 self.reason = "loop"
             return None
+        if len(raw.text) > MOST_SENTENCE:
+            self._drop("too_long", raw.text)
+            return None
+        if foreign_markup(raw.text, self._sources):
+            self._drop("markup", raw.text)
+            return None
         examined = await self._examination(raw.text, gate)
         if examined.passed:
             SENTENCES.labels("passed").inc()
@@ -245,8 +265,12 @@ class Generation:
 
     def _make_gate(self) -> SentenceGate:
         request = self._request
-        system = self._generation_request.messages[0].content
-        return self._checks.gate(request.question, request.passages, request.facts, system)
+        system = system_of(self._generation_request.messages)
+        question = cut_middle(data(request.question), MOST_QUESTION)
+        facts = dict(request.facts)
+        if request.profile.support_contact:  # as good as a fact: sentences may give it
+            facts["our contact"] = request.profile.support_contact
+        return self._checks.gate(question, request.passages, facts, system)
 
     async def _cancelled(self, reader: asyncio.Future[None]) -> None:
         """Cancels the engine's request; an engine that does not let go does not hold the answer up."""
@@ -258,7 +282,8 @@ class Generation:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         try:
-            return await asyncio.to_thread(work)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(_CHECK_THREADS, contextvars.copy_context().run, work)
         except Exception as error:
             log.error("check failed", extra={"type": type(error).__name__})
             log.debug("check failed", exc_info=error)
@@ -266,5 +291,6 @@ class Generation:
 
 
 def _forgotten(task: asyncio.Future[T]) -> None:
-    """Lets a thread's work end by itself; nobody asks for its result any more."""
+    """Nobody asks for a thread's work any more: not begun, it never is; begun, it ends by itself."""
+    task.cancel()
     task.add_done_callback(lambda done: None if done.cancelled() else done.exception())

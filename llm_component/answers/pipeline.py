@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 import msgspec
 
 from llm_component.answers.cache import AnswerCache, cache_key
-from llm_component.answers.deadline import Clock, Deadline, Sleep
+from llm_component.answers.deadline import Clock, Deadline, DeadlinePassed, Sleep
 from llm_component.answers.flights import Flights
 from llm_component.answers.generation import PLACE, AnswerChecks, Generation
-from llm_component.answers.quotation import has_text, quotation
-from llm_component.engines.interface import Engine, GenerationRequest, RequestRefused, Sampling
+from llm_component.answers.quotation import has_text, has_words, quotation
+from llm_component.engines.interface import Engine, EngineError, GenerationRequest, RequestRefused, Sampling
 from llm_component.metrics import ANSWER_CACHE, ANSWERS, FAILURES, TIME_TO_FIRST_SENTENCE
 from llm_component.prompts.builder import AnswerPrompt, fit
+from llm_component.prompts.fitting import fitted
+from llm_component.prompts.grounded import grounded_answer
 from llm_component.prompts.hygiene import data
 from llm_component.protocol import Answer, AnswerRequest, Dropped, Sentence, TokenUsage, Verdict
 
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 
 # A model that starts to write the prompt's own parts has ended its answer. OpenAI's API takes at most four.
 STOP = ("<question", "<passages", "\nCustomer:", "\nQuestion:")
+MOST_COPIED = 20_000  # characters of a passage that the engine may guess from
 # The engine's deadline lies before the answer's, so that the last sentences can still be checked.
 CHECK_SHARE, MOST_CHECK_SECONDS = 0.1, 0.3
 
@@ -138,19 +141,22 @@ class AnswerPipeline:
     async def _answer(self, course: _Course) -> AsyncGenerator[Sentence | Answer, None]:
         """A new answer."""
         request = course.request
-        if not data(request.question):
+        if not has_words(request.question):
             raise RequestRefused("the question is empty")
         if not any(has_text(passage) for passage in request.passages):
             yield self._abstained(course, "no_passages")
             return
-        prompt = None if self._engine is None else self._prompt(course, self._engine)
-        if self._engine is None or prompt is None:
-            reason = "no_model" if self._engine is None else "no_room"
-            for item in self._quoted(course, reason):
+        if self._engine is None:
+            for item in self._quoted(course, "no_model"):
                 yield item
             return
         deadline = Deadline(course.deadline, self._clock, self._sleep)
         try:
+            prompt = await self._fitted(course, self._engine, deadline)
+            if isinstance(prompt, str):
+                for item in self._quoted(course, prompt):
+                    yield item
+                return
             generation = Generation(
                 self._engine,
                 _generation_request(course, prompt),
@@ -175,10 +181,27 @@ class AnswerPipeline:
         for item in self._concluded(course, generation):
             yield item
 
+    async def _fitted(self, course: _Course, engine: Engine, deadline: Deadline) -> AnswerPrompt | str:
+        """The prompt, or why there is none."""
+        fitting = asyncio.ensure_future(fitted(lambda: self._prompt(course, engine)))
+        try:
+            return await deadline.wait(fitting) or "no_room"
+        except DeadlinePassed:
+            reason = "deadline"
+        except EngineError as error:  # an engine that is not there cannot count tokens either
+            reason = error.kind
+        finally:
+            fitting.cancel()
+        FAILURES.labels(PLACE, reason).inc()
+        return reason
+
     def _prompt(self, course: _Course, engine: Engine) -> AnswerPrompt | None:
         """The prompt, or None where the model's context has no room for the question and a sentence of a passage."""
         try:
-            prompt = fit(course.request, engine.count_tokens, engine.context_tokens)
+            if engine.prompt_style == "compact":
+                prompt = grounded_answer(course.request)
+            else:
+                prompt = fit(course.request, engine.count_tokens, engine.context_tokens)
         except RequestRefused as error:
             problem = str(error)
         else:
@@ -251,8 +274,9 @@ def _generation_request(course: _Course, prompt: AnswerPrompt) -> GenerationRequ
         sampling=Sampling(max_tokens=prompt.output_tokens, temperature=0.0, stop=STOP),
         deadline=course.deadline - margin,
         request_id=course.request_id,
-        passages=tuple(data(request.passages[number - 1].text) for number in prompt.passages),
+        passages=tuple(data(request.passages[number - 1].text[:MOST_COPIED]) for number in prompt.passages),
         adapter=request.adapter,
+        grounding=prompt.grounding,
     )
 
 

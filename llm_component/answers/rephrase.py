@@ -20,8 +20,9 @@ from llm_component.checks.language import word_set, words
 from llm_component.checks.leaks import LeakDetector
 from llm_component.checks.polarity import conflict, cues
 from llm_component.checks.sentences import split_sentences
-from llm_component.engines.interface import Engine, RequestRefused
+from llm_component.engines.interface import Engine, EngineError, RequestRefused
 from llm_component.metrics import FAILURES
+from llm_component.prompts.fitting import fitted
 from llm_component.prompts.retelling import RetellingPrompt, fit_rephrasing
 from llm_component.protocol import RephraseRequest, Rephrasing
 
@@ -73,13 +74,18 @@ async def _generated(
     """The new text, or why there is none."""
     if engine is None:
         return "", "no_model"
+    if engine.prompt_style == "compact":  # it was trained on answers, summaries and questions
+        return "", "not_supported"
     arrived = clock()
     try:
-        prompt = fit_rephrasing(request, engine.count_tokens, engine.context_tokens)
+        prompt = await fitted(lambda: fit_rephrasing(request, engine.count_tokens, engine.context_tokens))
     except RequestRefused as error:
         log.info("no prompt for a rephrasing", extra={"problem": str(error)})
         FAILURES.labels(PLACE, "no_room").inc()
         return "", "no_room"
+    except EngineError as error:  # an engine that is not there cannot count tokens either
+        FAILURES.labels(PLACE, error.kind).inc()
+        return "", error.kind
     done = await completed(
         engine,
         prompt.messages,

@@ -17,8 +17,10 @@ from llm_component.checks.leaks import LeakDetector
 from llm_component.checks.polarity import conflict
 from llm_component.checks.private import unexpected_items
 from llm_component.checks.sentences import split_sentences
-from llm_component.engines.interface import Engine, RequestRefused
+from llm_component.engines.interface import Engine, EngineError, RequestRefused
 from llm_component.metrics import FAILURES
+from llm_component.prompts.fitting import fitted
+from llm_component.prompts.grounded import grounded_summary
 from llm_component.prompts.hygiene import data
 from llm_component.prompts.retelling import RetellingPrompt, fit_summary
 from llm_component.protocol import Summary, SummaryRequest, Turn
@@ -69,11 +71,17 @@ async def _generated(engine: Engine | None, request: SummaryRequest, clock: Cloc
         return "", "no_model"
     arrived = clock()
     try:
-        prompt = fit_summary(request, engine.count_tokens, engine.context_tokens)
+        if engine.prompt_style == "compact":
+            prompt = grounded_summary(request)
+        else:
+            prompt = await fitted(lambda: fit_summary(request, engine.count_tokens, engine.context_tokens))
     except RequestRefused as error:
         log.info("no prompt for a summary", extra={"problem": str(error)})
         FAILURES.labels(PLACE, "no_room").inc()
         return "", "no_room"
+    except EngineError as error:  # an engine that is not there cannot count tokens either
+        FAILURES.labels(PLACE, error.kind).inc()
+        return "", error.kind
     done = await completed(
         engine,
         prompt.messages,
@@ -81,9 +89,10 @@ async def _generated(engine: Engine | None, request: SummaryRequest, clock: Cloc
         max_tokens=prompt.output_tokens,
         stop=STOP,
         seconds=request.deadline_seconds - (clock() - arrived),
-        copied=(prompt.messages[1].content,),
+        copied=(prompt.messages[-1].content,),
         clock=clock,
         sleep=sleep,
+        grounding=prompt.grounding,
     )
     if done.reason:
         return "", done.reason

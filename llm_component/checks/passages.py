@@ -17,9 +17,9 @@ from llm_component.checks.sentences import split_sentences
 from llm_component.protocol import Passage
 
 LARGEST_WINDOW = 3  # sentences
-_MARKS = re.compile(r"\*\*|__|`|^\s*#{1,6}\s+|^\s*(?:[-*•]|\d+[.)])\s+", re.MULTILINE)
+_MARKS = re.compile(r"\*\*|__|`|^[ \t]{0,12}#{1,6}[ \t]{1,8}|^[ \t]{0,12}(?:[-*•]|\d{1,4}[.)])[ \t]{1,8}", re.MULTILINE)
 _LIST = re.compile(r"\s*(?:[-*•]|\d+[.)])\s+")
-_RULE = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
+_RULE = re.compile(r"[\s:|-]+")
 
 
 class Encoder(Protocol):
@@ -67,7 +67,7 @@ def plain_text(text: str) -> str:
     """`text` without the marks of Markdown; a table's row becomes a line with commas."""
     lines = []
     for line in _MARKS.sub("", text).splitlines():
-        if _RULE.match(line) and "-" in line:
+        if _RULE.fullmatch(line) and "-" in line:
             continue
         if line.lstrip().startswith("|"):
             line = ", ".join(cell.strip() for cell in line.strip().strip("|").split("|") if cell.strip())

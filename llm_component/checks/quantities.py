@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 
+from llm_component.checks.fact import Fact, Maker
+from llm_component.checks.moments import (
+    CLOCK,
+    DAY_NAME,
+    MONTH_NAME,
+    YEAR,
+    clock,
+    clock_range,
+    date,
+    days_word,
+    weekday,
+)  # fmt: skip
 from llm_component.checks.units import UNITS
 
-
-@dataclass(frozen=True)
-class Fact:
-    """A fact in its normal form: equal facts have equal `kind` and `value`, however they were written.
-
-    `bound` is "low" or "high" for the ends of a range such as "3 to 5 working days". `soft`: a number that may be no
-    more than grammar ("one code"), which counts only where the source says another number of the same noun, `noun`.
-    """
-
-    kind: str
-    value: str
-    text: str
-    bound: str = ""
-    soft: bool = False
-    noun: str = ""
-    start: int = 0
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What is compared."""
-        return self.kind, self.value
+__all__ = ["EMAIL", "PHONE", "Fact", "number_of", "quantities"]
 
 
+LONGEST_PORTION = 600  # characters; a sentence is seldom longer than half of it
 _ONES = [
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
     "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
@@ -40,25 +33,9 @@ _TENS = dict(
 )
 _SMALL = {word: value for value, word in enumerate(_ONES)} | _TENS
 _ORDINALS = {"third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10}
-_MONTHS = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-]
-_DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-
 _NUMBER_WORD = rf"(?:{'|'.join(sorted([*_SMALL, 'hundred', 'thousand'], key=len, reverse=True))})"
-_WORD_NUMBER = rf"(?:a (?=hundred|thousand))?{_NUMBER_WORD}(?:[- ](?:and )?{_NUMBER_WORD}\b)*"
-_DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
+_WORD_NUMBER = rf"(?:a (?=hundred|thousand))?{_NUMBER_WORD}(?:[- ](?:and )?{_NUMBER_WORD}\b){{0,7}}"
+_DIGITS = r"\d{1,3}(?:,\d{3}){1,5}(?:\.\d{1,15})?|\d{1,18}(?:\.\d{1,15})?"
 _NUMBER = rf"(?:{_DIGITS}|\b{_WORD_NUMBER}\b)"
 _TO = r"\s*(?:-|–|—|to|and|or|until|till)\s*"
 
@@ -69,20 +46,8 @@ _URL = r"https?://[^\s<>\"')\]]+|www\.[^\s<>\"')\]]+|\b[a-z0-9-]+(?:\.[a-z0-9-]+
 EMAIL = r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+"
 # Ten digits or more behind 0 or +, however they are grouped.
 PHONE = r"(?<![\w.])(?:\+\d{1,3}[\s\-.]?(?:\(0\)[\s\-.]?)?|\(?0)\d(?:[\s\-.()]{0,2}\d){7,11}(?!\w)"
-_DAY_NAME = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?s?"
-_MONTH_NAME = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
-    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
-)
-_YEAR = r"(?:,? (?P<year>(?:19|20)\d\d))?"
-_CLOCK = (
-    r"(?:\d{1,2}(?:[:.]\d{2})?\s?(?:am|pm|a\.m\.?|p\.m\.?)|(?:[01]?\d|2[0-4]):[0-5]\d|\b(?:noon|midday|midnight)\b"
-    r"|\b\d{1,2} o['’]clock)"
-)
 _CURRENCY = {"£": "GBP", "gbp": "GBP", "pound": "GBP", "quid": "GBP", "$": "USD", "dollar": "USD", "usd": "USD",
              "€": "EUR", "euro": "EUR", "eur": "EUR", "p": "GBP", "pence": "GBP"}  # fmt: skip
-
-Maker = Callable[[re.Match[str]], Iterator[Fact]]
 
 
 def _plain(value: float) -> str:
@@ -156,75 +121,6 @@ def _fixed_measure(match: re.Match[str]) -> Iterator[Fact]:
         yield Fact("measure", f"{_plain(factor)} {base}", match.group(), soft=True, noun=base)
 
 
-def _clock(match: re.Match[str]) -> Iterator[Fact]:
-    said = match.group().lower().replace(" ", "").replace(".m", "m").rstrip(".")
-    if said in ("noon", "midday", "midnight"):
-        yield Fact("time", "00:00" if said == "midnight" else "12:00", match.group())
-        return
-    found = re.match(r"(\d{1,2})(?:[:.](\d{2}))?(am|pm)?", said)
-    if found is None:
-        return
-    hour, minute = int(found[1]), int(found[2] or 0)
-    if found[3]:
-        hour = hour % 12 + (12 if found[3] == "pm" else 0)
-    if hour <= 24 and minute < 60:
-        yield Fact("time", f"{hour % 24:02d}:{minute:02d}", match.group())
-
-
-def _clock_range(match: re.Match[str]) -> Iterator[Fact]:
-    """ "8-20", "8am to 8pm", "9 to 5pm": the first hour may lack what the second has."""
-    tail = match["high"]
-    head = match["low"]
-    half = re.search(r"[ap]\.?m", tail.lower())
-    hours = re.match(r"\d+", tail)
-    if not re.search(r"[ap]m", head.lower()):
-        if half is not None and hours is not None and int(re.match(r"\d+", head)[0]) < int(hours[0]):  # type: ignore[index]
-            head += half.group()
-        elif ":" not in head:
-            head += ":00"
-    for said in (head, tail):
-        whole = re.match(r".*", said)
-        if whole is not None:
-            yield from _clock(whole)
-
-
-def _month_number(name: str) -> int:
-    return next(index for index, month in enumerate(_MONTHS, 1) if month.startswith(name.lower()[:3]))
-
-
-def _date(match: re.Match[str]) -> Iterator[Fact]:
-    groups = match.groupdict()
-    month = _month_number(groups["month"]) if groups.get("month") else int(groups["number"])
-    day, year = groups.get("day"), groups.get("year")
-    if day and (not 1 <= month <= 12 or not 1 <= int(day) <= 31):
-        return
-    if day:
-        yield Fact("date", f"{month:02d}-{int(day):02d}", match.group())
-    else:
-        yield Fact("month", f"{month:02d}", match.group())
-    if year:
-        yield Fact("year", year if len(year) == 4 else f"20{year}", match.group())
-
-
-def _weekday(match: re.Match[str]) -> Iterator[Fact]:
-    first = next(index for index, day in enumerate(_DAYS) if day.startswith(match["first"].lower()[:3]))
-    last = first
-    if match["last"]:
-        last = next(index for index, day in enumerate(_DAYS) if day.startswith(match["last"].lower()[:3]))
-    if first != last:
-        yield Fact("weekdays", f"{_DAYS[first][:3]}-{_DAYS[last][:3]}", match.group())
-    while True:
-        yield Fact("weekday", _DAYS[first][:3], match.group())
-        if first == last:
-            return
-        first = (first + 1) % 7
-
-
-def _days_word(match: re.Match[str]) -> Iterator[Fact]:
-    for day in _DAYS[5:] if "end" in match.group().lower() else _DAYS[:5]:
-        yield Fact("weekday", day[:3], match.group())
-
-
 def _digits_only(kind: str) -> Maker:
     def make(match: re.Match[str]) -> Iterator[Fact]:
         digits = re.sub(r"\D", "", match.group().replace("(0)", ""))
@@ -281,7 +177,7 @@ def _pattern(source: str) -> re.Pattern[str]:
 # A number, or two of them as a range.
 _ONE_OR_TWO = rf"(?<![\w.])(?P<low>{_NUMBER})(?:{_TO}(?P<high>{_NUMBER}))?"
 # "May", "Mar", "Sat" are words too: alone they count as months only behind a preposition.
-_LONE_MONTH = rf"(?i:(?!(?:may|mar|sep|dec|jan)\b){_MONTH_NAME})|(?<=in )May|(?<=since )May|(?<=until )May"
+_LONE_MONTH = rf"(?i:(?!(?:may|mar|sep|dec|jan)\b){MONTH_NAME})|(?<=in )May|(?<=since )May|(?<=until )May"
 _BEFORE_UNIT = r"(?:\s|-)?(?:(?:further|full|more|whole|consecutive|opening|calendar)\s)?"
 # "Once the light is red" counts nothing.
 _ONCE = (
@@ -292,22 +188,22 @@ _ONCE = (
 _SCANNERS: tuple[tuple[re.Pattern[str], Maker], ...] = (
     (_pattern(EMAIL), _literal("email")),
     (_pattern(_URL), _literal("url")),
-    (_pattern(r"(?<!\d)(?P<year>\d{4})-(?P<number>\d{2})-(?P<day>\d{2})(?!\d)"), _date),
-    (_pattern(r"(?<!\d)(?P<day>\d{1,2})[/.](?P<number>\d{1,2})[/.](?P<year>\d{4}|\d{2})(?!\d)"), _date),
-    (_pattern(rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{_MONTH_NAME})\b\.?{_YEAR}"), _date),
-    (_pattern(rf"\b(?P<month>{_MONTH_NAME})\b\.? (?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:){_YEAR}"), _date),
-    (re.compile(rf"\b(?P<month>{_LONE_MONTH})\b{_YEAR}"), _date),
+    (_pattern(r"(?<!\d)(?P<year>\d{4})-(?P<number>\d{2})-(?P<day>\d{2})(?!\d)"), date),
+    (_pattern(r"(?<!\d)(?P<day>\d{1,2})[/.](?P<number>\d{1,2})[/.](?P<year>\d{4}|\d{2})(?!\d)"), date),
+    (_pattern(rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{MONTH_NAME})\b\.?{YEAR}"), date),
+    (_pattern(rf"\b(?P<month>{MONTH_NAME})\b\.? (?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:){YEAR}"), date),
+    (re.compile(rf"\b(?P<month>{_LONE_MONTH})\b{YEAR}"), date),
     (_pattern(PHONE), _digits_only("phone")),
     (
         _pattern(
-            rf"(?<![£$€\d.])(?P<low>\d{{1,2}}(?:[:.]\d\d)?(?:\s?[ap]m)?)\s*(?:-|–|to|until|till)\s*(?P<high>{_CLOCK})"
+            rf"(?<![£$€\d.])(?P<low>\d{{1,2}}(?:[:.]\d\d)?(?:\s?[ap]m)?)\s*(?:-|–|to|until|till)\s*(?P<high>{CLOCK})"
         ),
-        _clock_range,
+        clock_range,
     ),
-    (_pattern(rf"(?<![\d.:]){_CLOCK}(?!\d)"), _clock),
+    (_pattern(rf"(?<![\d.:]){CLOCK}(?!\d)"), clock),
     (
         _pattern(
-            rf"(?P<sign>[£$€])\s?(?P<low>{_DIGITS})(?:{_TO}[£$€]?\s?(?P<high>{_DIGITS})(?!\s*(?:{_UNIT})\b))?"
+            rf"(?P<sign>[£$€])\s?(?P<low>{_DIGITS})(?:{_TO}(?P=sign)?\s?(?P<high>{_DIGITS})(?!\s*(?:{_UNIT})\b))?"
             r"(?:\s?(?:gbp|usd|eur)\b)?"
         ),
         _amount,
@@ -322,11 +218,11 @@ _SCANNERS: tuple[tuple[re.Pattern[str], Maker], ...] = (
     ),
     (
         re.compile(
-            rf"\b(?i:(?P<first>{_DAY_NAME}))\b(?:(?i:\s*(?:-|–|to|through|until)\s*)(?P<last>(?i:{_DAY_NAME}))\b)?"
+            rf"\b(?i:(?P<first>{DAY_NAME}))\b(?:(?i:\s*(?:-|–|to|through|until)\s*)(?P<last>(?i:{DAY_NAME}))\b)?"
         ),
-        _weekday,
+        weekday,
     ),
-    (_pattern(r"\bweekends?\b|\bweekdays?\b"), _days_word),
+    (_pattern(r"\bweekends?\b|\bweekdays?\b"), days_word),
     (
         re.compile(r"(?<![\w-])(?=[A-Z0-9-]*\d)(?=[A-Z0-9-]*[A-Z])[A-Z0-9]{2,}(?:-[A-Z0-9]+)*(?![\w-])"),
         _literal("code"),
@@ -339,8 +235,33 @@ _FALSE_DAYS = re.compile(r"\b(?:sat|sun|wed|mon)\b")
 
 
 def quantities(text: str) -> list[Fact]:
-    """The facts in `text`, in the order in which they stand. What one pattern took, later ones do not see."""
+    """The facts in `text`, in the order in which they stand. What one pattern took, later ones do not see.
+
+    A long text is read in portions: the time that some patterns take grows with the square of what they read.
+    """
     text = text.replace("’", "'")
+    return [
+        replace(fact, start=fact.start + begin)
+        for begin, portion in _portions(text)
+        for fact in _quantities_of(portion)
+    ]
+
+
+def _portions(text: str) -> Iterator[tuple[int, str]]:
+    """Begins and texts of portions of `LONGEST_PORTION` characters at most, cut at white space where there is any."""
+    begin = 0
+    while len(text) - begin > LONGEST_PORTION:
+        end = begin + LONGEST_PORTION
+        cut = max(text.rfind("\n", begin, end), text.rfind(". ", begin, end) + 1)
+        if cut <= begin:
+            cut = text.rfind(" ", begin, end)
+        cut = cut if cut > begin else end
+        yield begin, text[begin:cut]
+        begin = cut
+    yield begin, text[begin:]
+
+
+def _quantities_of(text: str) -> list[Fact]:
     masked = _FALSE_DAYS.sub(lambda match: "_" * len(match.group()), text)
     found: list[Fact] = []
     for pattern, make in _SCANNERS:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
+from llm_component.decoding import ragged
 from llm_component.decoding.forwarding import BASE_ADAPTER, inner_model
 from llm_component.decoding.memory import is_out_of_memory
 from llm_component.decoding.running import RunningRow
@@ -53,6 +54,13 @@ class Cohort(ABC):
     def _next(self, cache: Any, extra: dict[str, Any]) -> tuple[torch.Tensor, Any]:
         """Logits after the rows' last tokens, with the cache of all before."""
 
+    def absorb(self, other: Cohort) -> bool:
+        """Takes the rows of another cohort in, where their states can go on together; else False, and nothing changes.
+
+        Both have a cache and no pending tokens.
+        """
+        return False
+
     def keep(self, places: Sequence[int]) -> None:
         """Takes all other rows out."""
         self.rows = [self.rows[place] for place in places]
@@ -91,7 +99,10 @@ class Cohort(ABC):
 
 
 class EncoderDecoderCohort(Cohort):
-    """Prompts go through the encoder once, padded on the right; completions need no padding.
+    """Prompts go through the encoder once, padded on the right.
+
+    Completions of rows that were admitted together need no padding. Where the model takes a mask for them, rows that
+    came later join in, padded on the left: one forward serves all.
 
     Args:
         start_token: the decoder's first input.
@@ -104,9 +115,42 @@ class EncoderDecoderCohort(Cohort):
         self._encoded: Any = None
         self._mask: torch.Tensor | None = None
         self._ids: torch.Tensor | None = None
+        self._targets: torch.Tensor | None = None  # mask of the completions so far; None: no padding
+        self._joins = bool(getattr(inner_model(loaded), "takes_ragged_targets", False))
+
+    def absorb(self, other: Cohort) -> bool:
+        if not isinstance(other, EncoderDecoderCohort) or not self._joins:
+            return False
+        both = (self, other)
+        if any(each._cache is None or each._encoded is None or each.pending is not None for each in both):
+            return False
+        if self._encoded.keys() != other._encoded.keys():
+            return False
+        try:
+            merged = ragged.merged([each._state() for each in both], self._pad)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return False
+        for name, value in merged.encoded.items():
+            self._encoded[name] = value
+        self._mask, self._ids, self._targets, self._cache = merged.mask, merged.ids, merged.targets, merged.cache
+        self.rows = [*self.rows, *other.rows]
+        return True
+
+    def _state(self) -> ragged.State:
+        assert self._mask is not None and self._ids is not None
+        encoded = {name: value for name, value in self._encoded.items() if isinstance(value, torch.Tensor)}
+        return ragged.State(encoded, self._mask, self._ids, self._targets, self._cache)
+
+    def keep(self, places: Sequence[int]) -> None:
+        super().keep(places)
+        if self._targets is not None and self._cache is not None:
+            self._targets = ragged.trimmed(self._cache, self._targets)
 
     def _from_start(self, extra: dict[str, Any]) -> tuple[torch.Tensor, Any]:
-        decoder_ids = torch.tensor([[self._start_token, *each.output] for each in self.rows], device=self._device)
+        decoder_ids, targets = self._padded([[self._start_token, *each.output] for each in self.rows], left=True)
+        self._targets = None if bool(targets.all()) else targets
         if self._encoded is None:
             ids, self._mask = self._padded([each.row.prompt for each in self.rows], left=False)
             self._ids = ids
@@ -128,11 +172,15 @@ class EncoderDecoderCohort(Cohort):
         return output.logits[:, -1], output.past_key_values
 
     def _next(self, cache: Any, extra: dict[str, Any]) -> tuple[torch.Tensor, Any]:
+        if self._targets is not None:
+            self._targets = torch.cat([self._targets, self._targets.new_ones((len(self.rows), 1))], dim=1)
         return self._decode(self._last_tokens(), cache, extra)
 
     def _decode(self, decoder_ids: torch.Tensor, cache: Any, extra: dict[str, Any]) -> tuple[torch.Tensor, Any]:
         if "encoder_input_ids" in self._parameters:  # of a model that points at its input
             extra = {**extra, "encoder_input_ids": self._ids}
+        if self._targets is not None:
+            extra = {**extra, "decoder_attention_mask": self._targets}
         output = self._model(
             encoder_outputs=self._encoded,
             attention_mask=self._mask,
@@ -152,9 +200,11 @@ class EncoderDecoderCohort(Cohort):
                 self._encoded[name] = value.index_select(0, places)
         self._mask = self._mask.index_select(0, places)
         self._ids = self._ids.index_select(0, places)
+        if self._targets is not None:
+            self._targets = self._targets.index_select(0, places)
 
     def _forget(self) -> None:
-        self._encoded = self._mask = self._ids = None
+        self._encoded = self._mask = self._ids = self._targets = None
 
 
 class CausalCohort(Cohort):

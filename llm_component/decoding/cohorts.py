@@ -84,7 +84,16 @@ class CohortDecoder(Decoder):
             self.before_forward("admit")
             tokens = self._choose(cohort)
         self._cohorts.append(cohort)
-        return self._take(cohort, tokens)
+        steps = self._take(cohort, tokens)
+        self._join(cohort)
+        return steps
+
+    def _join(self, cohort: Cohort) -> None:
+        """Lets a new cohort go on in an older one, where the model can."""
+        if cohort in self._cohorts[1:]:
+            with torch.inference_mode():
+                if any(other.absorb(cohort) for other in self._cohorts if other is not cohort):
+                    self._cohorts.remove(cohort)
 
     def _check(self, rows: Sequence[Row]) -> None:
         known = {each.row.id for cohort in self._cohorts for each in cohort.rows}

@@ -77,7 +77,7 @@ class Decoder(ABC):
         """Computes the prompts and gives each row's first token.
 
         Raises:
-            OutOfMemory: nothing was admitted; the running rows are as they were.
+            OutOfMemory: nothing was admitted; the running rows are as they were. After any other exception, too.
         """
 
     @abstractmethod

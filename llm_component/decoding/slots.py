@@ -17,7 +17,6 @@ from llm_component.decoding.prefill import Prefill
 from llm_component.decoding.prefixes import PrefixStore
 from llm_component.decoding.running import RunningRow
 from llm_component.decoding.sampling import choose
-from llm_component.metrics import GUESSED_TOKENS
 
 log = logging.getLogger(__name__)
 
@@ -198,8 +197,6 @@ class SlotDecoder(Decoder):
             guesser.learn(len(guess), accepted)
         self._guessed += len(guess)
         self._accepted += accepted
-        GUESSED_TOKENS.labels("accepted").inc(accepted)
-        GUESSED_TOKENS.labels("rejected").inc(len(guess) - accepted)
         return accepted
 
     def _ensure(self, rows: int, positions: int) -> None:

@@ -25,6 +25,7 @@ class Admission:
         self._most = decoder.max_rows  # rows at once; less after memory ran out, growing again with each success
         self._held = False  # memory ran out: no more rows before a running one has ended
         self._emptied_for: int | None = None  # the job for which everything cached was given up
+        self._alone: set[int] = set()  # jobs of which one made the decoder fail: admitted one by one
 
     def choose(self, queue: Sequence[Job], running: int) -> list[Job]:
         """The jobs, from the front of the queue, that can be admitted now beside `running` rows."""
@@ -34,6 +35,8 @@ class Admission:
         chosen: list[Job] = []
         tokens = 0
         for job in queue[: max(0, places)]:
+            if chosen and (job.id in self._alone or chosen[0].id in self._alone):
+                break
             tokens += len(job.row().prompt)
             if chosen and tokens > self._admit_tokens:
                 break
@@ -62,6 +65,13 @@ class Admission:
     def hold(self, rows_run: bool) -> None:
         """Memory ran out in a step: no more rows before one of those that still run has ended."""
         self._held = rows_run
+
+    def one_by_one(self, jobs: Sequence[Job]) -> None:
+        """The decoder failed on these together: from now on each of them is admitted alone, to find the one at fault.
+
+        Jobs that came before are not among them, so the set is emptied of what is over by the next call.
+        """
+        self._alone = {job.id for job in jobs}
 
     def place_freed(self) -> None:
         """Notes that a row has ended."""

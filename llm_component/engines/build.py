@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from llm_component.engines.echo import EchoEngine
@@ -10,6 +11,7 @@ from llm_component.engines.wrappers.breaker import BreakerEngine
 from llm_component.engines.wrappers.cache import CacheEngine
 from llm_component.engines.wrappers.limit import LimitEngine
 from llm_component.engines.wrappers.metrics import MetricsEngine
+from llm_component.models.compact import shipped_folder
 from llm_component.settings import ECHO_MODEL, NO_MODEL, Settings
 
 if TYPE_CHECKING:
@@ -24,8 +26,10 @@ UPSTREAM_ROWS = 32
 def build_engine(settings: Settings) -> Engine | None:
     """The engine, not started yet; None where answers are quoted and nothing is generated.
 
-    No model is shipped yet, so an empty `model` means none.
+    An empty `model` means the one that comes with the project, and none where that is not there.
     """
+    if not settings.model and (folder := shipped_folder()) is not None:
+        settings = replace(settings, model=str(folder))
     if settings.model in ("", NO_MODEL):
         return None
     if settings.upstream_url is not None:
@@ -66,7 +70,11 @@ def _upstream(settings: Settings) -> Engine:
 
 
 def _own(settings: Settings) -> Engine:
-    """The engine for a model of our own. It has its own queue and figures, so it needs only the cache."""
+    """The engine for a model of our own. It has its own queue and figures, so it needs only the cache.
+
+    `auto` is `batch` everywhere: it runs whatever transformers can load; `paged` runs a part of that, refuses seeds and
+    does not guess ahead, and no measurement on any device has shown it faster (docs/llm.md).
+    """
     if settings.engine == "paged":
         from llm_component.engines.paged import PagedEngine
 

@@ -1,12 +1,10 @@
-"""Which engine `FRONTDESK_LLM_ENGINE=auto` means, and whether the one that was asked for can run here."""
+"""Whether the paged engine, where it was asked for, can run here."""
 
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 from llm_component.models.loaded import Kind
-from llm_component.settings import Settings
 
 PAGED_SINCE = (5, 8)  # the first transformers whose continuous batching can be served from an event loop
 
@@ -28,15 +26,3 @@ def why_not_paged(kind: Kind, adapters: tuple[str, ...], transformers_version: s
     if adapters:
         return f"the paged engine cannot choose a LoRA adapter for each request; {instead}"
     return ""
-
-
-def choose_engine(
-    settings: Settings, loaded_kind: Kind, device: str, transformers_version: str
-) -> Literal["batch", "paged"]:
-    """The engine for a model.
-
-    `auto` is `batch` everywhere. It runs whatever transformers can load; `paged` runs a part of that, refuses seeds
-    and does not guess ahead, and no measurement on any device has shown it faster (docs/llm.md). `device` and the rest
-    are asked for so that such a measurement can be written down here.
-    """
-    return "paged" if settings.engine == "paged" else "batch"

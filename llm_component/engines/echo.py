@@ -78,19 +78,20 @@ class EchoEngine(_WithoutModel):
         with self._occupancy.place():
             sampling = request.sampling
             prompt = self.count_tokens(request.messages)
-            if prompt + sampling.max_tokens > self.context_tokens:
+            room = self.context_tokens - prompt
+            if room < 1:
                 raise RequestRefused(
-                    f"{prompt} tokens of prompt and {sampling.max_tokens} of completion do not fit into "
-                    f"{self.context_tokens}"
+                    f"the prompt has {prompt} tokens; this model takes {self.context_tokens - 1} and a completion"
                 )
+            most = min(sampling.max_tokens, room)
             if request.adapter is not None:
                 raise RequestRefused(f"there is no adapter {request.adapter!r}")
             last = next((each.content for each in reversed(request.messages) if each.role == "user"), "")
             places = [place for place in (last.find(stop) for stop in sampling.stop if stop) if place >= 0]
             words = words_of(last[: min(places)] if places else last)
-            finish: FinishReason = "length" if len(words) > sampling.max_tokens else "stop"
+            finish: FinishReason = "length" if len(words) > most else "stop"
             said = 0
-            for word in words[: sampling.max_tokens]:
+            for word in words[:most]:
                 if self._pause is not None:
                     await self._pause(self._seconds_per_word)
                 if request.deadline is not None and self._clock() >= request.deadline:

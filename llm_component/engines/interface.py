@@ -10,6 +10,9 @@ from typing import Literal
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "deadline"]
+Task = Literal["answer", "rewrite", "summary"]
+# What a model takes: messages of a chat, or a task in its parts, for models that were trained on such a form.
+PromptStyle = Literal["chat", "compact"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,31 @@ class Message:
 
     role: Role
     content: str
+
+
+@dataclass(frozen=True)
+class GroundingPassage:
+    """A passage that an answer may rest on. `quote` is its part that answers best, where that is known."""
+
+    title: str
+    heading: str
+    text: str
+    quote: str = ""
+
+
+@dataclass(frozen=True)
+class Grounding:
+    """A task in its parts, all as others wrote them; whoever turns them into tokens cleans them.
+
+    answer: `question` after `history` from `passages` and `facts`. rewrite: `question` made whole by `history`.
+    summary: of `history`.
+    """
+
+    task: Task
+    question: str = ""
+    history: tuple[Message, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    passages: tuple[GroundingPassage, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,6 +68,7 @@ class GenerationRequest:
         deadline: a time of `time.monotonic()`, in seconds; None: no limit. What is there by then is kept.
         passages: texts that the answer will probably copy from; engines may use them to guess tokens ahead.
         adapter: the name of a LoRA adapter of the model; None: the model as it is.
+        grounding: the task for an engine whose `prompt_style` is "compact"; `messages` are then not read.
     """
 
     messages: tuple[Message, ...]
@@ -48,6 +77,7 @@ class GenerationRequest:
     request_id: str = ""
     passages: tuple[str, ...] = ()
     adapter: str | None = None
+    grounding: Grounding | None = None
 
     def seconds_left(self, now: float | None = None) -> float | None:
         """Time until the deadline, negative once it has passed; None without one."""
@@ -161,6 +191,11 @@ class Engine(ABC):
     def adapters(self) -> tuple[str, ...]:
         """Names of the LoRA adapters that a request may ask for."""
         return ()
+
+    @property
+    def prompt_style(self) -> PromptStyle:
+        """What requests must carry: messages, or a grounding."""
+        return "chat"
 
     async def start(self) -> None:  # noqa: B027  an engine may need none
         """Loads what is needed. Raises `EngineError` where it cannot."""

@@ -22,6 +22,7 @@ from llm_component.engines.interface import (
     Message,
     Overloaded,
     Piece,
+    PromptStyle,
 )
 from llm_component.engines.jobs import Event, Job
 from llm_component.engines.prepare import Prepared, prepare, refuse_adapter
@@ -104,9 +105,17 @@ class LocalEngine(Engine):
         """Names of the LoRA adapters that a request may ask for."""
         return () if self._loaded is None else self._loaded.adapters
 
+    @property
+    def prompt_style(self) -> PromptStyle:
+        """The model's; "chat" before it is loaded."""
+        return "chat" if self._loaded is None else self._loaded.prompt_style
+
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Tokens of the whole prompt, template included. Raises `EngineUnavailable` before the model is loaded."""
-        return len(self._model().prompt_ids(messages))
+        loaded = self._model()
+        if loaded.source is not None:
+            return loaded.source.length(message.content for message in messages)
+        return len(loaded.prompt_ids(messages))
 
     async def drain(self, seconds: float) -> None:
         """Takes no new requests and waits until the running ones have ended, `seconds` at most."""

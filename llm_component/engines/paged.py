@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_component import metrics
 from llm_component.engines.choice import why_not_paged
+from llm_component.engines.health import FAILURES_IN_A_ROW
 from llm_component.engines.interface import (
     EngineError,
     EngineStatus,
@@ -26,7 +27,7 @@ from llm_component.engines.interface import (
 )
 from llm_component.engines.jobs import Event, Job
 from llm_component.engines.local import LocalEngine
-from llm_component.engines.scheduler import FAILURES_IN_A_ROW, RETRY_AFTER_FAILURE
+from llm_component.engines.scheduler import RETRY_AFTER_FAILURE
 from llm_component.engines.throughput import Throughput
 from llm_component.models.loaded import LoadedModel
 from llm_component.settings import Settings

@@ -42,8 +42,11 @@ def prepare(loaded: LoadedModel, request: GenerationRequest, context_tokens: int
     if request.sampling.max_tokens < 1:
         raise RequestRefused(f"max_tokens is {request.sampling.max_tokens}; it must be at least 1")
     try:
-        prompt = tuple(loaded.prompt_ids(request.messages))
-    except ValueError as error:  # no message, or a template that refuses these
+        if loaded.prompt_style == "compact" and request.grounding is not None:
+            prompt = tuple(loaded.grounding_ids(request.grounding))
+        else:
+            prompt = tuple(loaded.prompt_ids(request.messages))
+    except ValueError as error:  # no message, a template that refuses these, or nothing that the model can do
         raise RequestRefused(str(error)) from error
     most = context_tokens if loaded.kind == "encoder_decoder" else context_tokens - 1
     if len(prompt) > most:
@@ -52,12 +55,14 @@ def prepare(loaded: LoadedModel, request: GenerationRequest, context_tokens: int
             + ("" if loaded.kind == "encoder_decoder" else " and a completion")
         )
     room = context_tokens if loaded.kind == "encoder_decoder" else context_tokens - len(prompt)
+    if loaded.completion_tokens is not None:
+        room = min(room, loaded.completion_tokens)
     sampling = request.sampling
     if sampling.temperature > 0 and sampling.seed is None:
         # One seed for the whole completion, so that it can be continued after it had to give up its place.
         sampling = replace(sampling, seed=random.getrandbits(32))
     copy_from: list[int] = []
-    if copying:
+    if copying and loaded.prompt_style == "chat":
         for passage in request.passages:
             copy_from.extend(loaded.text_ids(passage))
     return Prepared(prompt, min(sampling.max_tokens, room), sampling, tuple(copy_from), request.adapter)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
 
 from llm_component import metrics
 from llm_component.decoding.interface import Decoder, DecoderStats, OutOfMemory, RowStep
 from llm_component.engines.admission import Admission
+from llm_component.engines.health import DecoderHealth
 from llm_component.engines.interface import EngineError, EngineUnavailable, Overloaded, Piece
 from llm_component.engines.jobs import Event, Job
 from llm_component.engines.throughput import Throughput
+from llm_component.engines.waiting import WaitingJobs
 from llm_component.models.loaded import LoadedModel
 
 logger = logging.getLogger(__name__)
 
-FAILURES_IN_A_ROW = 3  # then the device or the model is taken to be broken, and a restart to be needed
+CLOSED = "the engine was closed"
 SQUEEZED_SHARE = 4  # a step without room gives up the places of a quarter of the rows, the youngest
 RETRY_AFTER_FAILURE = 1.0  # seconds
 
@@ -46,14 +47,12 @@ class Scheduler:
         self._deliver = deliver
         self._clock = clock
         self._admit_tokens = admit_tokens
-        self._condition = threading.Condition()
-        self._waiting: deque[Job] = deque()
+        self._queue = WaitingJobs()
         self._running: dict[int, Job] = {}
         self._outbox: list[tuple[Job, Event]] = []
-        self._stopping = False
-        self._failures = 0
         self._squeezed = False  # a step had no room for its only row, and none has succeeded since
         self._admission: Admission | None = None
+        self._health: DecoderHealth | None = None
         self.stats = DecoderStats()
         self.broken = ""  # why no request can be taken any more
         self.throughput = Throughput()
@@ -62,7 +61,7 @@ class Scheduler:
     @property
     def waiting(self) -> int:
         """Requests in the queue."""
-        return len(self._waiting)
+        return len(self._queue)
 
     @property
     def running(self) -> int:
@@ -76,26 +75,15 @@ class Scheduler:
 
     def submit(self, job: Job) -> None:
         """Puts a job at the end of the queue. Raises `EngineUnavailable` where none is taken any more."""
-        with self._condition:
-            if self._stopping or self.broken:
-                raise EngineUnavailable(self.broken or "the engine is closed")
-            self._waiting.append(job)
-            metrics.WAITING.set(len(self._waiting))
-            self._condition.notify()
+        self._queue.put(job)
 
     def cancel(self, job: Job) -> None:
         """Takes a job out of the queue; a running one loses its place before the next step."""
-        with self._condition:
-            job.cancelled = True
-            if job in self._waiting:
-                self._waiting.remove(job)
-                metrics.WAITING.set(len(self._waiting))
+        self._queue.cancel(job)
 
     def stop(self) -> None:
         """Asks the thread to end after the step it is in."""
-        with self._condition:
-            self._stopping = True
-            self._condition.notify()
+        self._queue.close(CLOSED)
 
     def join(self) -> None:
         """Waits until the thread has ended. Blocks: not for the event loop."""
@@ -111,6 +99,7 @@ class Scheduler:
             self._loaded(error)
             return
         self._admission = Admission(decoder, self._admit_tokens, loaded.device.type)
+        self._health = DecoderHealth(decoder, loaded.pad_token_id)
         self._loaded((loaded, decoder))
         try:
             self._work(decoder)
@@ -119,21 +108,20 @@ class Scheduler:
             metrics.FAILURES.labels("scheduler", type(error).__name__).inc()
             self.broken = f"the scheduler ended: {error}"
         finally:
-            self._end_all(EngineUnavailable(self.broken or "the engine was closed"), waiting=True)
+            said = EngineUnavailable(self.broken or CLOSED)
+            left = self._queue.close(str(said))
+            self._end_running(said)
+            self._outbox.extend((job, said) for job in left)
+            self._queue.take(left)
             self._hand_out()
             self._gauges()
 
     def _work(self, decoder: Decoder) -> None:
-        while True:
-            with self._condition:
-                while not (self._stopping or self._waiting or self._running):
-                    self._condition.wait()
-                if self._stopping:
-                    break
+        while self._queue.wait(lambda: bool(self._running)):
             try:
                 self._turn(decoder)
             except Exception as error:  # noqa: BLE001  a decoder can raise anything: a kernel, a driver, a model's code
-                self._recover(decoder, error)
+                self._recover(error)
             self._hand_out()
             self._gauges()
             if self.broken:
@@ -163,16 +151,11 @@ class Scheduler:
         for job in [job for job in self._running.values() if job.cancelled or job.expired(now)]:
             decoder.release(job.id)
             self._leave(job, None if job.cancelled else job.at_deadline(now))
-        with self._condition:
-            late = [job for job in self._waiting if job.expired(now)]
-            for job in late:
-                self._waiting.remove(job)
-        self._outbox.extend((job, job.at_deadline(now)) for job in late)
+        self._outbox.extend((job, job.at_deadline(now)) for job in self._queue.take_expired(now))
 
     def _admit(self, decoder: Decoder) -> None:
         assert self._admission is not None
-        with self._condition:
-            queue = list(self._waiting)
+        queue = self._queue.all()
         chosen = self._admission.choose(queue, len(self._running))
         if not chosen:
             if queue and not self._running and self._admission.waits_in_vain(queue[0]):
@@ -187,31 +170,40 @@ class Scheduler:
             if self._admission.failed(chosen, len(self._running)):
                 self._refuse(chosen[0])
             return
-        except Exception:
-            self._move_to_running(chosen, now)  # they share the fate of the running ones
-            raise
+        except Exception as error:  # noqa: BLE001  as above; the rows that run are as they were
+            self._isolate(decoder, chosen, error)
+            return
         self._admission.succeeded()
-        self._move_to_running(chosen, now)
-        self._take(decoder, steps)
-
-    def _move_to_running(self, jobs: list[Job], now: float) -> None:
-        with self._condition:
-            for job in jobs:
-                if job in self._waiting:  # else it was cancelled meanwhile, which the next turn sees
-                    self._waiting.remove(job)
-        for job in jobs:
+        self._queue.take(chosen)
+        for job in chosen:
             self._running[job.id] = job
             job.admitted(now)
+        self._take(decoder, steps)
+
+    def _isolate(self, decoder: Decoder, chosen: list[Job], error: Exception) -> None:
+        """The decoder failed in admitting: several rows are tried again one by one; a lone one is at fault and ends."""
+        assert self._admission is not None
+        logger.exception("the decoder failed in admitting %d rows beside %d", len(chosen), len(self._running))
+        metrics.FAILURES.labels("decoder", type(error).__name__).inc()
+        for job in chosen:
+            decoder.release(job.id)
+        if len(chosen) > 1:
+            self._admission.one_by_one(chosen)
+            return
+        self._queue.take(chosen)
+        said = f"the decoder failed on this prompt: {type(error).__name__}: {error}"
+        self._outbox.append((chosen[0], EngineError(said)))
+        if not self._running:  # else their next step says whether the decoder still works
+            self._note_failure(said)
 
     def _refuse(self, job: Job) -> None:
         """Ends a waiting job for which there is no room although nothing runs."""
-        with self._condition:
-            if job in self._waiting:
-                self._waiting.remove(job)
+        self._queue.take([job])
         tokens = len(job.row().prompt)
         self._outbox.append((job, Overloaded(f"the device has no memory for a prompt of {tokens} tokens")))
 
     def _step(self, decoder: Decoder) -> None:
+        assert self._health is not None
         metrics.BATCH_SIZE.observe(len(self._running))
         try:
             steps = decoder.step()
@@ -221,7 +213,7 @@ class Scheduler:
             self._make_room(decoder)
             return
         self._squeezed = False
-        self._failures = 0
+        self._health.worked()
         self._take(decoder, steps)
 
     def _make_room(self, decoder: Decoder) -> None:
@@ -244,23 +236,38 @@ class Scheduler:
         if not self._running:
             decoder.clear()
         self._admission.hold(bool(self._running))
-        with self._condition:
-            self._waiting.extendleft(job for job in reversed(youngest) if not job.cancelled)
+        self._queue.put_back(youngest)
 
     def _take(self, decoder: Decoder, steps: list[RowStep]) -> None:
+        assert self._health is not None
         now = self._clock()
         for step in steps:
             job = self._running.get(step.row_id)
             if job is None:
                 continue
-            text = job.take(step.token_ids, now, step.cached_tokens)
-            if step.ended or job.text.stopped:
+            event: Piece | EngineError
+            try:
+                event = self._event(job, step, now)
+            except Exception as error:
+                # A tokenizer that cannot decode one row's tokens is no reason to end the others.
+                logger.exception("the tokens of a row cannot be made text")
+                metrics.FAILURES.labels("detokenise", type(error).__name__).inc()
+                event = EngineError(f"the completion cannot be decoded: {type(error).__name__}: {error}")
+            if isinstance(event, EngineError) or event.finish_reason is not None:
                 if not step.ended:
                     decoder.release(job.id)
-                self._failures = 0
-                self._leave(job, job.last_piece(text, "length" if step.at_limit else "stop", now))
-            elif text:
-                self._outbox.append((job, Piece(text)))
+                self._health.worked()
+                self._leave(job, event)
+            elif event.text:
+                self._outbox.append((job, event))
+
+    @staticmethod
+    def _event(job: Job, step: RowStep, now: float) -> Piece:
+        """What a row's reader gets after a step; without text where there is nothing to give yet."""
+        text = job.take(step.token_ids, now, step.cached_tokens)
+        if step.ended or job.text.stopped:
+            return job.last_piece(text, "length" if step.at_limit else "stop", now)
+        return Piece(text)
 
     def _leave(self, job: Job, event: Event | None) -> None:
         """A running job is over; its reader gets `event`, if there still is one."""
@@ -271,28 +278,22 @@ class Scheduler:
         if event is not None:
             self._outbox.append((job, event))
 
-    def _recover(self, decoder: Decoder, error: Exception) -> None:
-        """Ends what ran, empties the decoder, and goes on; the third time in a row, no more."""
-        self._failures += 1
-        logger.exception("the decoder failed, %d in a row", self._failures)
+    def _recover(self, error: Exception) -> None:
+        """Ends what ran, empties the decoder, and goes on where it still works."""
+        logger.exception("the decoder failed")
         metrics.FAILURES.labels("decoder", type(error).__name__).inc()
         said = f"the decoder failed: {type(error).__name__}: {error}"
-        self._end_all(EngineUnavailable(said, RETRY_AFTER_FAILURE))
-        try:
-            decoder.clear()
-        except Exception:  # then the next turn fails, too, and is counted
-            logger.exception("the decoder cannot be emptied")
-        if self._failures >= FAILURES_IN_A_ROW:
-            self.broken = f"{said} ({self._failures} times in a row; restart the server)"
+        self._end_running(EngineUnavailable(said, RETRY_AFTER_FAILURE))
+        self._note_failure(said)
 
-    def _end_all(self, error: EngineError, waiting: bool = False) -> None:
+    def _note_failure(self, said: str) -> None:
+        assert self._health is not None
+        self._health.failed(said)
+        self.broken = self._health.broken
+
+    def _end_running(self, error: EngineError) -> None:
         for job in list(self._running.values()):
             self._leave(job, error)
-        if waiting:
-            with self._condition:
-                self._stopping = True
-                self._outbox.extend((job, error) for job in self._waiting)
-                self._waiting.clear()
 
     def _hand_out(self) -> None:
         if self._outbox:
@@ -301,4 +302,4 @@ class Scheduler:
 
     def _gauges(self) -> None:
         metrics.RUNNING.set(len(self._running))
-        metrics.WAITING.set(len(self._waiting))
+        metrics.WAITING.set(len(self._queue))

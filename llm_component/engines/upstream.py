@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from llm_component import metrics
 from llm_component.engines.interface import (
     DeadlineExceeded,
     Engine,
@@ -92,7 +93,14 @@ class UpstreamEngine(Engine):
         if not _VERSION.search(httpx.URL(url).path):
             url += "/v1"
         self._transport = Transport(
-            url, key.strip(), connect_seconds=connect_seconds, clock=clock, sleep=sleep, jitter=jitter, http=http
+            url,
+            key.strip(),
+            connect_seconds=connect_seconds,
+            clock=clock,
+            sleep=sleep,
+            jitter=jitter,
+            http=http,
+            on_retry=lambda reason: metrics.RETRIES.labels(reason).inc(),
         )
         self._where = f"the upstream {self._transport.shown_url}"
         self._model = model  # empty until it is known
@@ -253,6 +261,7 @@ class UpstreamEngine(Engine):
                 if field is None:
                     raise self._failed(failure, request, self._clock() >= deadline - TIMER_SECONDS) from failure
                 self._refused.add(field)
+                metrics.FIELDS_LEFT_OUT.labels(field).inc()
                 logger.warning("%s does not take %s; requests to it do without", self._where, field)
         raise UpstreamFailed(f"{self._where} refuses one field after the other: {', '.join(sorted(self._refused))}")
 

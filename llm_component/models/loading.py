@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from llm_component.models import compact
 from llm_component.models.adapters import Adapter, put_on, read_adapters
 from llm_component.models.chat_template import ChatTemplate
 from llm_component.models.device import check_memory, choose_device, choose_dtype, free_memory, in_gigabytes
@@ -57,13 +58,15 @@ def load_model(settings: Settings) -> LoadedModel:
         ModelError: it cannot be loaded; the message says why and what to do.
     """
     folder = find_folder(settings.model)
-    _config, weights = check_model(folder)
+    config, weights = check_model(folder)
+    is_compact = compact.register(config)
     adapters = read_adapters(settings.adapter_folders())
     with _quiet():
-        plan = _plan(settings, folder)
+        plan = _plan(settings, folder, is_compact)
         _check_room(plan, weights, adapters)
         tokenizer = load_tokenizer(folder)
         check_vocabulary(tokenizer, plan.config, folder)
+        source = compact.source_builder(plan.config, tokenizer, plan.name) if is_compact else None
         plain = _load(plan)
         model = put_on(plain, adapters, plan.name)
     model.requires_grad_(False)
@@ -84,6 +87,8 @@ def load_model(settings: Settings) -> LoadedModel:
         chat_template=ChatTemplate(tokenizer, plain=plan.encoder_decoder),
         adapters=tuple(adapter.name for adapter in adapters),
         weight_bytes=sum(weight.numel() * weight.element_size() for weight in model.parameters()),
+        completion_tokens=None if source is None else source.limits.target,
+        source=source,
         notes={
             "folder": str(folder),
             "class": type(plain).__name__,
@@ -105,7 +110,7 @@ def load_model(settings: Settings) -> LoadedModel:
     return loaded
 
 
-def _plan(settings: Settings, folder: Path) -> _Plan:
+def _plan(settings: Settings, folder: Path, is_compact: bool) -> _Plan:
     from transformers import AutoConfig
 
     name = folder.name if Path(settings.model).expanduser().is_dir() else settings.model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llm_component.engines.interface import Message, RequestRefused
+from llm_component.engines.interface import Grounding, Message, RequestRefused
 from llm_component.prompts import templates
 from llm_component.prompts.budget import CountTokens, largest, output_tokens
 from llm_component.prompts.hygiene import cut_middle, data
@@ -40,11 +40,12 @@ class AnswerPrompt:
     facts: int
     question_characters: int
     question_cut: bool = False
+    grounding: Grounding | None = None  # in place of the messages, for models that take tasks in their parts
 
     @property
     def system(self) -> str:
-        """The fixed first part, which no answer may give away."""
-        return self.messages[0].content
+        """The fixed first part, which no answer may give away; empty where the prompt has none."""
+        return templates.system_of(self.messages)
 
 
 class _Search:

@@ -1,14 +1,14 @@
-"""Prompts that say a given text anew, within a budget of tokens: the summary of a conversation, a reworded message."""
+"""Prompts that say a text anew within a budget of tokens: a summary, a reworded message, a question made whole."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llm_component.engines.interface import Message, RequestRefused
+from llm_component.engines.interface import Grounding, Message, RequestRefused
 from llm_component.prompts import templates
 from llm_component.prompts.budget import CountTokens, largest, output_tokens
-from llm_component.prompts.hygiene import data
-from llm_component.protocol import RephraseRequest, SummaryRequest
+from llm_component.prompts.hygiene import data, data_line
+from llm_component.protocol import RephraseRequest, RewriteRequest, SummaryRequest
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,12 @@ class RetellingPrompt:
     messages: tuple[Message, ...]
     output_tokens: int
     turns: int
+    grounding: Grounding | None = None  # in place of the messages, for models that take tasks in their parts
 
     @property
     def system(self) -> str:
-        """The fixed first part."""
-        return self.messages[0].content
+        """The fixed first part; empty where the prompt has none."""
+        return templates.system_of(self.messages)
 
 
 def fit_summary(request: SummaryRequest, count_tokens: CountTokens, context_tokens: int) -> RetellingPrompt:
@@ -72,4 +73,27 @@ def fit_rephrasing(request: RephraseRequest, count_tokens: CountTokens, context_
     fitting = largest(lambda n: count_tokens(messages(n)) <= room, len(turns))
     if not fitting and count_tokens(messages(0)) > room:
         raise RequestRefused("the message does not fit into the model's context")
+    return RetellingPrompt(messages(fitting), output, fitting)
+
+
+def fit_rewrite(request: RewriteRequest, count_tokens: CountTokens, context_tokens: int) -> RetellingPrompt:
+    """The prompt that makes a question whole, with as many of the newest turns as fit.
+
+    Raises:
+        RequestRefused: the question is empty, or it does not fit beside the newest turn.
+    """
+    output = output_tokens(request.max_tokens, context_tokens)
+    turns = templates.clean_turns(request.history)
+    question = data_line(request.question)
+    if not question:
+        raise RequestRefused("the question is empty")
+    system = templates.render("rewrite_system.jinja")
+
+    def messages(newest: int) -> tuple[Message, ...]:
+        kept = turns[len(turns) - newest :]
+        return templates.messages_of(system, templates.render("rewrite_user.jinja", turns=kept, question=question))
+
+    fitting = largest(lambda n: count_tokens(messages(n)) <= context_tokens - output, len(turns))
+    if turns and not fitting:
+        raise RequestRefused("the question and the turn before it do not fit into the model's context")
     return RetellingPrompt(messages(fitting), output, fitting)

@@ -48,6 +48,11 @@ def messages_of(system: str, user: str) -> tuple[Message, ...]:
     return (Message("system", system), Message("user", user))
 
 
+def system_of(messages: Sequence[Message]) -> str:
+    """The rules at a prompt's beginning; empty where it has none."""
+    return messages[0].content if messages and messages[0].role == "system" else ""
+
+
 def clean_turns(turns: Sequence[Turn]) -> list[Turn]:
     """The turns with something in them, each on one line."""
     lines = (Turn(turn.role, cut_middle(data_line(turn.content), MAX_TURN_CHARACTERS)) for turn in turns)

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from llm_component.engines.interface import Engine
-from llm_component.server.answers.serving import answers, rephrasings, summaries
+from llm_component.server.answers.serving import answers, rephrasings, rewrites, summaries
 from llm_component.server.auth import SharedSecret
 from llm_component.server.chat.serving import chat_completions
 from llm_component.server.embeddings.protocol import Encoder
@@ -34,6 +34,7 @@ _ROUTES = (
     Route("/v1/answers", answers, methods=["POST"]),
     Route("/v1/summaries", summaries, methods=["POST"]),
     Route("/v1/rephrasings", rephrasings, methods=["POST"]),
+    Route("/v1/rewrites", rewrites, methods=["POST"]),
     Route("/health", health, methods=["GET"]),
     Route("/ready", ready, methods=["GET"]),
     Route("/metrics", metrics, methods=["GET"]),

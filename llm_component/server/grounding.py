@@ -15,6 +15,7 @@ def load_grounding(settings: Settings, engine: Engine | None) -> Grounding:
     from llm_component.answers.cache import AnswerCache
     from llm_component.answers.pipeline import AnswerPipeline
     from llm_component.answers.rephrase import rephrase
+    from llm_component.answers.rewrite import rewrite
     from llm_component.answers.summary import summarise
     from llm_component.checks.gate import Checks
     from llm_component.encoder import load_encoder
@@ -23,4 +24,4 @@ def load_grounding(settings: Settings, engine: Engine | None) -> Grounding:
     checks = Checks(encoder, settings.support_threshold or None)
     cache = AnswerCache(settings.cache_entries, settings.cache_seconds) if settings.cache_entries else None
     pipeline = AnswerPipeline(engine, checks, cache=cache)
-    return Grounding(encoder, pipeline, summarise, functools.partial(rephrase, encoder=encoder))
+    return Grounding(encoder, pipeline, summarise, functools.partial(rephrase, encoder=encoder), rewrite)

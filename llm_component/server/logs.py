@@ -44,6 +44,8 @@ def configure_logging() -> None:
     The component's own lines appear from FRONTDESK_LOG_LEVEL on (INFO where it is not set or unknown), those of
     libraries from WARNING on.
     """
+    # Read when transformers is imported: its reports of loading are no lines of ours.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     handler = logging.StreamHandler(sys.stderr)
     plain = os.environ.get(FORMAT_VARIABLE, "json") != "json"
     handler.setFormatter(logging.Formatter(PLAIN_FORMAT) if plain else LogFormatter(json_ensure_ascii=False))

@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
@@ -16,6 +17,7 @@ from starlette.applications import Starlette
 
 from llm_component.engines.interface import Engine
 from llm_component.server.app import make_app
+from llm_component.server.connections import MOST_HEAD_BYTES, BoundedConnection
 from llm_component.server.state import Grounding, ServerState
 from llm_component.settings import PREFIX, Settings, SettingsError
 
@@ -25,6 +27,9 @@ KEEP_ALIVE_SECONDS = 75
 # What is left after the drain, such as a thread that still loads a model, is not waited for any longer than this.
 EXIT_SECONDS = 5.0
 EXIT_WRONG_CONFIGURATION = 2
+# How long a thread that checks or tokenises may keep the event loop waiting for its turn; Python's 5 ms add up where
+# hundreds of connections each want one.
+SWITCH_SECONDS = 0.001
 log = logging.getLogger(__name__)
 
 
@@ -64,6 +69,7 @@ def serve(
     """
     refuse_open_port(settings)
     listener = listen(settings.host, settings.port)
+    sys.setswitchinterval(SWITCH_SECONDS)
     failures: list[str] = []
 
     def failed(reason: str) -> None:
@@ -87,6 +93,8 @@ class DrainingServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=BoundedConnection,
+                h11_max_incomplete_event_size=MOST_HEAD_BYTES,
                 ws="none",
                 lifespan="on",
                 log_config=None,

@@ -28,6 +28,7 @@ ENDPOINTS = (
     "/v1/answers",
     "/v1/summaries",
     "/v1/rephrasings",
+    "/v1/rewrites",
     "/health",
     "/ready",
     "/metrics",
@@ -87,11 +88,21 @@ class RequestBoundary:
         scope[_KEY] = call
         token = turn_id.set(call.turn)
         entered = False
+        unread = any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+
+        async def receive_noted() -> Message:
+            nonlocal unread
+            message = await receive()
+            if message["type"] != "http.request" or not message.get("more_body", False):
+                unread = False
+            return message
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 call.status = message["status"]
                 marks = [(b"cache-control", b"no-store"), (b"x-request-id", call.turn.encode("ascii"))]
+                if unread:  # else whatever else the client sends would be read, for as long as it sends
+                    marks.append((b"connection", b"close"))
                 message = {**message, "headers": [*message.get("headers", ()), *marks]}
             await send(message)
 
@@ -99,7 +110,7 @@ class RequestBoundary:
             if call.endpoint not in PROBES:
                 self._state.enter()
                 entered = True
-            await self._app(scope, receive, send_marked)
+            await self._app(scope, receive_noted, send_marked)
         except ClientGone:
             call.notes["client_gone"] = True
         except Exception as error:  # noqa: BLE001  the last place where an exception can still become an answer

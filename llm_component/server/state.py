@@ -16,6 +16,8 @@ from llm_component.protocol import (
     AnswerRequest,
     RephraseRequest,
     Rephrasing,
+    Rewrite,
+    RewriteRequest,
     Sentence,
     Summary,
     SummaryRequest,
@@ -45,12 +47,13 @@ class Pipeline(Protocol):
 
 @dataclass(frozen=True)
 class Grounding:
-    """The encoder and what rests on it: grounded answers, summaries and rephrasings."""
+    """The encoder and what rests on it: grounded answers, summaries, rephrasings and rewrites."""
 
     encoder: Encoder | None = None
     pipeline: Pipeline | None = None
     summarise: Callable[[Engine | None, SummaryRequest], Awaitable[Summary]] | None = None
     rephrase: Callable[[Engine | None, RephraseRequest], Awaitable[Rephrasing]] | None = None
+    rewrite: Callable[[Engine | None, RewriteRequest], Awaitable[Rewrite]] | None = None
 
 
 class ServerState:
@@ -166,6 +169,12 @@ class ServerState:
         if self.grounding.rephrase is None or self.phase != "ready":
             raise self._missing("rephrasing")
         return await self.grounding.rephrase(self.engine, request)
+
+    async def rewrite(self, request: RewriteRequest) -> Rewrite:
+        """Raises `EngineUnavailable` where the server is not that far."""
+        if self.grounding.rewrite is None or self.phase != "ready":
+            raise self._missing("rewriting of questions")
+        return await self.grounding.rewrite(self.engine, request)
 
     def _missing(self, what: str) -> EngineUnavailable:
         if self.phase == "loading":

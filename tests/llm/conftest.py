@@ -10,7 +10,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
 
-from tests.llm import tiny_models
+from tests.llm import compact_models, tiny_models
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +47,12 @@ def tiny_t5(model_folder: Path) -> Path:
 def tiny_bart(model_folder: Path) -> Path:
     """A BART."""
     return tiny_models.make_bart(model_folder / "tiny-bart")
+
+
+@pytest.fixture(scope="session")
+def tiny_compact(model_folder: Path) -> Path:
+    """A compact model with wide random weights."""
+    return compact_models.make_compact(model_folder / "tiny-compact")
 
 
 @pytest.fixture(scope="session")

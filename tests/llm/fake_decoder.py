@@ -65,7 +65,7 @@ def byte_model(**changes: Any) -> LoadedModel:
         "dtype": torch.float32,
         "context_tokens": CONTEXT_TOKENS,
         "end_token_ids": frozenset({0}),
-        "pad_token_id": 0,
+        "pad_token_id": PROMPT_END,
         "chat_template": ByteTemplate(),
     }
     return LoadedModel(**(values | changes))

@@ -18,6 +18,7 @@ PROFILE = Profile(
     shop_name="The Shop",
     abstention="I'm sorry, I can't find that in our information. Would you like to talk to a colleague?",
     tone="friendly, plain and brief",
+    support_contact="help@example.com",
 )
 TURNS = [
     Turn("user", "Hello, my kettle from order 1043 leaks."),

@@ -22,6 +22,7 @@ from llm_component.engines.interface import (
     Piece,
     Usage,
 )
+from llm_component.server.connections import MOST_HEAD_BYTES, BoundedConnection
 from llm_component.server.process import listen
 from llm_component.settings import Settings
 
@@ -137,7 +138,15 @@ def running(app: Starlette) -> Iterator[str]:
     """`app` under uvicorn in a thread, as `serve` runs it; gives its base URL once it is ready."""
     listener = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    config = uvicorn.Config(app, ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app,
+        http=BoundedConnection,
+        h11_max_incomplete_event_size=MOST_HEAD_BYTES,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=1,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
+from llm_component.answers.generation import MOST_QUESTION
 from llm_component.engines.echo import HANG, Reply
 from llm_component.engines.interface import (
     DeadlineExceeded,
@@ -361,3 +362,62 @@ async def test_verdicts_and_sentences_are_counted() -> None:
     await answered(scripted("One [1]. Two [1]."), FakeChecks({"Two.": "number"}))
     after = counted("answers_total", verdict="partial"), counted("sentences_total", outcome="number")
     assert after == (before[0] + 1, before[1] + 1)
+
+
+# What an attacker may try
+
+
+async def test_the_prompt_is_fitted_off_the_event_loop() -> None:
+    engine = scripted(GOOD)
+    threads: list[str] = []
+    count = engine.count_tokens
+
+    def counting(messages: Any) -> int:
+        threads.append(threading.current_thread().name)
+        return count(messages)
+
+    engine.count_tokens = counting  # type: ignore[method-assign]
+    await answered(engine)
+    assert threads[0].startswith("llm-prompts")
+
+
+async def test_an_engine_that_cannot_count_gives_the_quotation() -> None:
+    engine = scripted(GOOD)
+
+    def counting(messages: Any) -> int:
+        raise EngineUnavailable("the engine is closed")
+
+    engine.count_tokens = counting  # type: ignore[method-assign]
+    _, answer = await answered(engine)
+    assert (answer.verdict, answer.reason, answer.text) == ("quoted", "unavailable", RETURNS.quote)
+
+
+async def test_a_link_of_no_passage_is_held_back() -> None:
+    _, answer = await answered(scripted("You have 30 days, see bit.ly/abc [1]. The label is free [1]."))
+    assert (answer.verdict, answer.text, [each.reason for each in answer.dropped]) == (
+        "partial",
+        "The label is free.",
+        ["markup"],
+    )
+
+
+async def test_the_checks_see_the_text_without_what_is_invisible() -> None:
+    checks = FakeChecks()
+    await answered(scripted("You have 4\u200b5 days \u202eto return \uff13 items [1]."), checks)
+    assert checks.examined == ["You have 45 days to return 3 items."]
+
+
+async def test_a_sentence_without_end_is_held_back_without_a_check() -> None:
+    checks = FakeChecks()
+    _, answer = await answered(scripted("one hundred and " * 60 + "one [1]. The label is free [1]."), checks)
+    assert answer.text == "The label is free."
+    assert checks.examined == ["The label is free."]
+
+
+async def test_the_checks_see_the_beginning_and_the_end_of_a_long_question() -> None:
+    checks = FakeChecks()
+    await answered(scripted(GOOD), checks, question="How long? " + "one-" * 25_000 + " end?")
+    question, _ = checks.gates[0]
+    assert len(question) <= MOST_QUESTION
+    assert question.startswith("How long? ")
+    assert question.endswith(" end?")

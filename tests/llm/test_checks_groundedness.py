@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmarks.groundedness import Measured, auroc, measure, with_rules
+from benchmarks.groundedness import Measured, auroc, code_hash, measure, with_rules
 from benchmarks.groundedness_pairs import own_pairs
 from llm_component.checks.support import SUPPORT_FILE, SupportModel
 from llm_component.encoder import SentenceEncoder, load_encoder
@@ -70,3 +70,9 @@ def test_the_labelled_set_is_large_and_split_by_article() -> None:
 def test_the_coefficients_belong_to_the_encoder(encoder: SentenceEncoder) -> None:
     provenance = json.loads(SUPPORT_FILE.read_text(encoding="utf-8"))["provenance"]
     assert provenance["encoder"] == encoder.fingerprint()
+
+
+def test_the_coefficients_belong_to_the_code() -> None:
+    """Calibrate again after a change of the features: python -m benchmarks.groundedness --calibrate."""
+    provenance = json.loads(SUPPORT_FILE.read_text(encoding="utf-8"))["provenance"]
+    assert provenance["code"] == code_hash()

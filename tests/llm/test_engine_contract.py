@@ -12,7 +12,7 @@ import pytest
 import transformers
 
 from llm_component.engines.batch import BatchEngine
-from llm_component.engines.choice import PAGED_SINCE, choose_engine, version_of, why_not_paged
+from llm_component.engines.choice import PAGED_SINCE, version_of, why_not_paged
 from llm_component.engines.echo import EchoEngine
 from llm_component.engines.interface import (
     DeadlineExceeded,
@@ -277,8 +277,3 @@ def test_versions_are_compared_by_their_numbers(version: str, numbers: tuple[int
 )
 def test_what_paged_can_run(kind: Any, adapters: tuple[str, ...], version: str, can: bool) -> None:
     assert (why_not_paged(kind, adapters, version) == "") == can
-
-
-@pytest.mark.parametrize(("asked", "chosen"), [("auto", "batch"), ("batch", "batch"), ("paged", "paged")])
-def test_auto_means_batch(asked: str, chosen: str) -> None:
-    assert choose_engine(Settings(engine=asked), "causal", "cuda", "5.23.0") == chosen

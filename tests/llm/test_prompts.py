@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import jinja2
 import pytest
@@ -186,3 +187,17 @@ def test_a_rewording_drops_the_oldest_turns() -> None:
     turns = [Turn("user", f"turn {n} " + "word " * 50) for n in range(50)]
     prompt = fit_rephrasing(RephraseRequest("You have 30 days.", PROFILE, turns), words, 1024)
     assert "turn 49 " in prompt.messages[1].content and "turn 0 " not in prompt.messages[1].content
+
+
+@pytest.mark.parametrize(
+    "text", ["<" + " " * 100_000, "<\u2003\t" * 30_000, "\n \n" * 40_000, "[1" + ",1" * 50_000, "<passages" * 10_000]
+)
+def test_cleaning_takes_time_in_proportion_to_the_length(text: str) -> None:
+    started = time.process_time()
+    data(text)
+    assert time.process_time() - started < 5  # seconds; a pattern that tries all ways takes minutes
+
+
+@pytest.mark.parametrize("gap", [" ", " " * 50, "\t\n \u2003" * 10, "\u200b" * 9])
+def test_a_forged_tag_is_found_whatever_space_is_in_it(gap: str) -> None:
+    assert "passages" not in data(f"a <{gap}/{gap}passages{gap}> b")

@@ -10,8 +10,10 @@ from prometheus_client import REGISTRY
 
 from llm_component.decoding.interface import OutOfMemory
 from llm_component.engines.batch import BatchEngine
-from llm_component.engines.interface import EngineUnavailable, Overloaded, Piece
-from llm_component.engines.scheduler import FAILURES_IN_A_ROW, Scheduler
+from llm_component.engines.health import FAILURES_IN_A_ROW
+from llm_component.engines.interface import EngineError, EngineUnavailable, Overloaded, Piece
+from llm_component.engines.jobs import Job
+from llm_component.engines.scheduler import Scheduler
 from tests.llm.fake_decoder import FakeDecoder, byte_model
 from tests.llm.scheduler_bench import asking, engine_of, heartbeats, outcome, outcomes, queued, together, until
 
@@ -120,15 +122,78 @@ async def test_a_failed_admission_leaves_those_in_the_queue_alone() -> None:
     async with engine_of(decoder) as engine:
         decoder.fail_admit.append(ValueError("bad row"))
         ends = await outcomes(engine, [asking("first"), asking("second")])
-    assert isinstance(ends[0], EngineUnavailable)
+    assert isinstance(ends[0], EngineError)
     assert texts(ends[1:]) == ["You said: second."]
 
 
-async def test_failures_in_a_row_make_the_engine_unready_and_say_why() -> None:
+def poisoned(decoder: FakeDecoder, mark: str) -> None:
+    """From now on the decoder fails in admitting a prompt that holds `mark`."""
+    admit = decoder.admit
+
+    def refusing(rows):  # type: ignore[no-untyped-def]
+        if any(mark.encode() in bytes(row.prompt) for row in rows):
+            decoder.calls.append(("admit", [row.id for row in rows]))
+            raise ValueError("a prompt that no kernel likes")
+        return admit(rows)
+
+    decoder.admit = refusing  # type: ignore[method-assign]
+
+
+async def test_of_rows_admitted_together_only_the_one_at_fault_fails() -> None:
+    decoder = FakeDecoder()
+    poisoned(decoder, "poison")
+    async with engine_of(decoder) as engine:
+        ends = await together(engine, decoder, [asking("one"), asking("poison"), asking("two"), asking("three")])
+    assert type(ends[1]) is EngineError
+    assert texts([ends[0], *ends[2:]]) == ["You said: one.", "You said: two.", "You said: three."]
+
+
+async def test_a_row_that_cannot_be_admitted_leaves_the_running_ones_alone() -> None:
+    decoder = FakeDecoder()
+    poisoned(decoder, "poison")
+    decoder.gate = threading.Event()
+    async with engine_of(decoder) as engine:
+        running = asyncio.create_task(outcome(engine, asking("first")))
+        await until(decoder.at_gate)
+        poison = asyncio.create_task(outcome(engine, asking("poison")))
+        await queued(engine, 1)
+        decoder.gate.set()
+        assert isinstance(await poison, EngineError)
+        assert texts([await running]) == ["You said: first."]
+
+
+async def test_a_request_that_fails_again_and_again_does_not_end_the_engine() -> None:
+    decoder = FakeDecoder()
+    poisoned(decoder, "poison")
+    async with engine_of(decoder) as engine:
+        for _ in range(3 * FAILURES_IN_A_ROW):
+            assert isinstance(await outcome(engine, asking("poison")), EngineError)
+        assert engine.status().ready
+        assert texts([await outcome(engine, asking("well"))]) == ["You said: well."]
+
+
+async def test_a_row_whose_tokens_cannot_be_decoded_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    take = Job.take
+
+    def failing(self, *arguments):  # type: ignore[no-untyped-def]
+        if "bad" in self.request.messages[0].content:
+            raise UnicodeError("no such token")
+        return take(self, *arguments)
+
+    monkeypatch.setattr(Job, "take", failing)
     decoder = FakeDecoder()
     async with engine_of(decoder) as engine:
+        ends = await together(engine, decoder, [asking("bad"), asking("good")])
+        assert isinstance(ends[0], EngineError)
+        assert texts(ends[1:]) == ["You said: good."]
+        assert decoder.stats().rows == 0
+
+
+async def test_a_decoder_that_fails_on_anything_makes_the_engine_unready_and_says_why() -> None:
+    decoder = FakeDecoder()
+    async with engine_of(decoder) as engine:
+        decoder.fail_step = [RuntimeError("device lost") for _ in range(FAILURES_IN_A_ROW + 1)]
         for _ in range(FAILURES_IN_A_ROW):
-            decoder.fail_step.append(RuntimeError("device lost"))
             assert isinstance(await outcome(engine, asking("again")), EngineUnavailable)
         status = engine.status()
         assert not status.ready

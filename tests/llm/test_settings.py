@@ -44,6 +44,11 @@ def test_each_kind_of_value_is_read() -> None:
         ("MAX_ROWS", "-1"),
         ("MAX_ROWS", "2.5"),
         ("CACHE_SECONDS", "soon"),
+        ("CACHE_SECONDS", "-5"),
+        ("CACHE_SECONDS", "nan"),
+        ("DRAIN_SECONDS", "inf"),
+        ("SUPPORT_THRESHOLD", "nan"),
+        ("SUPPORT_THRESHOLD", "1.5"),
         ("SPECULATION", "maybe"),
     ],
 )

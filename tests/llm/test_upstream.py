@@ -5,9 +5,11 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from llm_component.engines.interface import (
     DeadlineExceeded,
@@ -137,6 +139,39 @@ async def test_an_answer_in_one_json_body_is_taken(engine: UpstreamEngine, upstr
 async def test_a_compressed_stream_is_read(engine: UpstreamEngine, upstream: FakeUpstream) -> None:
     upstream.script(gzipped(chat("It takes ", "3 days.")))
     assert (await complete(engine, request())).text == "It takes 3 days."
+
+
+async def test_a_compressed_answer_that_grows_without_end_is_given_up(
+    engine: UpstreamEngine, upstream: FakeUpstream
+) -> None:
+    upstream.script(gzipped(chat_json("a" * 50_000_000)))  # 50 kB on the wire
+    with pytest.raises(UpstreamFailed, match="longer than"):
+        await complete(engine, request())
+
+
+async def test_a_compression_that_nobody_asked_for_is_an_error(engine: UpstreamEngine, upstream: FakeUpstream) -> None:
+    reply = chat("Yes.")
+    upstream.script(replace(reply, headers={**reply.headers, "Content-Encoding": "br"}))
+    with pytest.raises(UpstreamFailed):
+        await complete(engine, request())
+
+
+def counted(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(f"frontdesk_llm_{name}_total", labels) or 0.0
+
+
+async def test_a_second_try_is_counted(engine: UpstreamEngine, upstream: FakeUpstream) -> None:
+    before = counted("retries", reason="429")
+    upstream.script(status(429), chat("Yes."))
+    await complete(engine, request())
+    assert counted("retries", reason="429") - before == 1
+
+
+async def test_a_field_that_is_left_out_is_counted(engine: UpstreamEngine, upstream: FakeUpstream) -> None:
+    before = counted("upstream_fields_left_out", field="stream_options")
+    upstream.script(status(400, "Unrecognized request argument supplied: stream_options"), chat("Yes."))
+    await complete(engine, request())
+    assert counted("upstream_fields_left_out", field="stream_options") - before == 1
 
 
 async def test_a_text_with_odd_line_separators_is_whole(engine: UpstreamEngine, upstream: FakeUpstream) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llm_component.engines.interface import Engine, EngineStatus, Message
+from llm_component.engines.interface import Engine, EngineStatus, Message, PromptStyle
 
 
 class EngineAround(Engine):
@@ -28,6 +28,11 @@ class EngineAround(Engine):
     def adapters(self) -> tuple[str, ...]:
         """The engine's."""
         return self.inner.adapters
+
+    @property
+    def prompt_style(self) -> PromptStyle:
+        """The engine's."""
+        return self.inner.prompt_style
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """The engine's count."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -105,7 +106,8 @@ class CacheEngine(EngineAround):
                 if scope.cancelled_caught:
                     if not given:
                         raise DeadlineExceeded("the deadline passed before the first token")
-                    yield Piece("", "deadline", Usage(self.count_tokens(request.messages), given))
+                    prompt = await asyncio.to_thread(self.count_tokens, request.messages)
+                    yield Piece("", "deadline", Usage(prompt, given))
                     return
                 if piece is None:
                     return

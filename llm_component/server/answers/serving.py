@@ -1,4 +1,4 @@
-"""`POST /v1/answers`, `/v1/summaries` and `/v1/rephrasings`: what the pipeline makes, as events or whole."""
+"""`POST /v1/answers`, `/v1/summaries`, `/v1/rephrasings`, `/v1/rewrites`: the pipeline's items, as events or whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from llm_component.protocol import Answer, AnswerRequest, RephraseRequest, Sentence, SummaryRequest
+from llm_component.protocol import Answer, AnswerRequest, RephraseRequest, RewriteRequest, Sentence, SummaryRequest
 from llm_component.server.bodies import json_response, read_json
 from llm_component.server.deadlines import deadline_of, seconds_left
 from llm_component.server.errors import Fault, invalid
@@ -63,7 +63,20 @@ async def rephrasings(request: Request) -> Response:
     return json_response(rephrasing)
 
 
-def _check_limits(body: AnswerRequest | SummaryRequest | RephraseRequest) -> None:
+async def rewrites(request: Request) -> Response:
+    """Makes a follow-up into a question that stands alone. Raises what `errors.fault_of` knows."""
+    state: ServerState = request.app.state.server
+    body = await read_json(request, RewriteRequest, state.settings.max_body_bytes)
+    if not body.question.strip():
+        raise invalid("question: it must not be empty.", "question")
+    _check_limits(body)
+    body = msgspec.structs.replace(body, deadline_seconds=seconds_left(request, body.deadline_seconds))
+    rewritten = await unless_disconnected(request, state.rewrite(body))
+    call_of(request).notes.update(turns=len(body.history), changed=rewritten.changed)
+    return json_response(rewritten)
+
+
+def _check_limits(body: AnswerRequest | SummaryRequest | RephraseRequest | RewriteRequest) -> None:
     """Raises `ApiError` 400 for limits that leave no room for anything."""
     if body.max_tokens < 1:
         raise invalid("max_tokens: it must be at least 1.", "max_tokens")

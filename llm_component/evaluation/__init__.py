@@ -1,0 +1,1 @@
+"""How good a model is: likelihood, overlap with references, facts, citations, abstention, with confidence intervals."""
