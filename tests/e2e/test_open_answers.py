@@ -303,7 +303,10 @@ def test_a_language_model_server_that_fails_means_a_quotation_in_time(assistant:
 
 def test_a_server_that_dies_after_a_sentence_leaves_it_and_contradicts_nothing(assistant: Assistant) -> None:
     sentence = f'event: sentence\ndata: {{"text": "{LID}", "citations": [1], "support": 0.9}}\n\n'.encode()
-    dies = Reply((sentence, fake_upstream.Reset()), headers={"Content-Type": "text/event-stream"})
+    # A reset throws away what the reader has not read yet, so it comes a moment later.
+    dies = Reply(
+        (sentence, fake_upstream.Pause(0.5), fake_upstream.Reset()), headers={"Content-Type": "text/event-stream"}
+    )
     customer = assistant.customer()
     assert LID in customer.says(QUESTION)
 
