@@ -170,10 +170,10 @@ class TestProcess:
         assert ended.stderr.strip() == "llm_component pretrain: name what to train on: --text FOLDER, or --sets NAME"
 
 
-def in_a_process(rank: int, port: int, out: Path, text: Path) -> None:
-    from accelerate.state import AcceleratorState
+PROCESS_SECONDS = 300.0  # a process that has not ended by then never will
 
-    AcceleratorState._reset_state(reset_partial_state=True)  # another test may have used it before the fork
+
+def in_a_process(rank: int, port: int, out: Path, text: Path) -> None:
     # What `accelerate launch` and `torchrun` put into the environment.
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), WORLD_SIZE="2")
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank))
@@ -186,13 +186,14 @@ class TestProcesses:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         started = [
-            multiprocessing.get_context("fork").Process(target=in_a_process, args=(rank, port, tmp_path / "two", text))
+            # Not forked: the threads of torch that a fork does not take along would be waited for.
+            multiprocessing.get_context("spawn").Process(target=in_a_process, args=(rank, port, tmp_path / "two", text))
             for rank in (0, 1)
         ]
         for each in started:
             each.start()
         for each in started:
-            each.join()
+            each.join(PROCESS_SECONDS)
         assert [each.exitcode for each in started] == [0, 0]
         one = pretrain(tmp_path / "one", text, steps=4, evaluation_share=0.3, evaluate_every=2, accumulate=2)
         two = training_runs.Ran(one.outcome, tmp_path / "two")
