@@ -13,8 +13,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 	/usr/local/bin/python3 /usr/bin/python3 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.*/bin/python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && echo "$$python" && break; done)
 
-.PHONY: help setup llm-env prepare run shell train test test-llm lint format lock seed \
-	bench-numbers bench-llm bench-groundedness bench-generation bench-bias clean
+.PHONY: help setup llm-env prepare run shell train model test test-llm lint format lock seed \
+	bench-numbers bench-llm bench-groundedness bench-generation bench-training bench-bias clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +62,12 @@ lock: ## Resolve the requirements files into both requirements.lock (UPGRADE='pa
 seed: setup ## Fill the database with the demo data anew; what is in it now is lost
 	@exec $(PYTHON_IN_VENV) -m tools.prepare --reseed
 
+model: prepare ## Make the language model that ships anew, in up to 3 hours (ARGS='--data-root FOLDER')
+	@mkdir -p var/training
+	@$(PYTHON_IN_VENV) -m knowledge_base catalog export-facts var/training/products.json
+	@exec $(PYTHON_IN_VENV) -m llm_component.training.recipe --articles data/knowledge \
+	  --catalogue var/training/products.json $(ARGS)
+
 bench-numbers: prepare ## Measure the assistant; results go to benchmarks/results
 	@exec $(PYTHON_IN_VENV) -m benchmarks.numbers
 
@@ -73,6 +79,9 @@ bench-groundedness: setup ## Measure the check of generated sentences (ARGS='--d
 
 bench-generation: prepare ## Measure what is generated, beside what only copies (ARGS='--data FOLDER ...')
 	@exec $(PYTHON_IN_VENV) -m benchmarks.generation $(ARGS)
+
+bench-training: llm-env ## Measure the speed of training beside the Trainer of transformers (ARGS='--steps 20 ...')
+	@exec $(PYTHON_IN_LLM_VENV) -m benchmarks.training $(ARGS)
 
 bench-bias: setup ## Look for stereotypes and rude words in a model (ARGS='--data FOLDER ...')
 	@exec $(PYTHON_IN_VENV) -m benchmarks.bias $(ARGS)

@@ -2,7 +2,7 @@
 
     make bench-bias ARGS='--data FOLDER --model shipped --model FOLDER --limit 500'
 
-The data sets are read from --data or FRONTDESK_BENCHMARK_DATA; one that is absent is left out with a line. Results:
+The data sets are read from --data or FRONTDESK_DATA_SETS; one that is absent is left out with a line. Results:
 benchmarks/results/bias.json and .md. What the figures mean and what they do not: docs/bias.md.
 """
 
@@ -31,8 +31,8 @@ from llm_component.evaluation.measures import Measure
 from llm_component.evaluation.run import Options, Row
 from llm_component.models.files import ModelError
 from llm_component.settings import SettingsError
+from llm_component.training.data.readers import VARIABLE
 
-VARIABLE = "FRONTDESK_BENCHMARK_DATA"
 SETS = ("crows_pairs", "bbq", "winogender", "toxicity")
 NOTES = """\
 Made by `make bench-bias` (benchmarks/bias). What each figure means, and what it does not: docs/bias.md.

@@ -2,7 +2,7 @@
 
     make bench-generation ARGS='--data FOLDER --limit 500 --model shipped --model upstream:http://127.0.0.1:8000/v1'
 
-The data sets are read from --data or FRONTDESK_BENCHMARK_DATA, each in its own folder; one that is absent is left out
+The data sets are read from --data or FRONTDESK_DATA_SETS, each in its own folder; one that is absent is left out
 with a line. Without a model only what copies is measured. Results: benchmarks/results/generation.json and .md, loss
 curves beside them, and every reply under var/generation for reading and for the blind comparison (clarity.py).
 """
@@ -39,8 +39,9 @@ from llm_component.evaluation.replies import Reply
 from llm_component.evaluation.run import Options, Row, written_measures
 from llm_component.evaluation.text_scores import bleu_counts
 from llm_component.settings import SettingsError
+from llm_component.training.data.documents import SECTION_WORDS
+from llm_component.training.data.readers import VARIABLE
 
-VARIABLE = "FRONTDESK_BENCHMARK_DATA"
 REPLIES = report.ROOT / "var" / "generation"
 CURVES = report.RESULTS / "generation-loss.svg"
 SETS = ("doc2dial_val", "doc2dial_val_gold_span", "dstc9_val", "shop_heldout", "handoff", "stages")
@@ -353,7 +354,7 @@ def main(said: Sequence[str] | None = None) -> int:
     notes = NOTES.format(
         signature=bleu_counts(["a"], ["a"]).signature,
         sections=datasets.SECTIONS,
-        words=datasets.SECTION_WORDS,
+        words=SECTION_WORDS,
         shipped=SHIPPED,
     )
     limit = f"At most {run.limit} examples of each set, drawn by seed {arguments.seed}.\n\n" if run.limit else ""

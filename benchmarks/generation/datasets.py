@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,23 +12,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import ROOT
-from llm_component.checks.sentences import split_sentences
 from llm_component.encoder import SentenceEncoder
 from llm_component.evaluation.cases import Case, turns
 from llm_component.protocol import Turn
+from llm_component.training.data.documents import sections
 from llm_component.training.data.examples import Example, Passage
-from llm_component.training.data.reading import cited
+from llm_component.training.data.reading import cited, tidy
 
 OWN = ROOT / "benchmarks" / "data" / "generation"
 HISTORY_TURNS = 8
-SECTION_WORDS = 120  # of a passage that a document is cut into; 192 tokens hold it
 SECTIONS = 5  # passages that a model is given
-_SPACE_BEFORE_SIGN = re.compile(r"\s+([,.;:!?])")
-
-
-def tidy(text: str) -> str:
-    """Text whose pieces were joined with spaces, as people write it; for what a model reads, never for a reference."""
-    return _SPACE_BEFORE_SIGN.sub(r"\1", " ".join(text.split()))
 
 
 def fingerprint(files: Sequence[Path]) -> str:
@@ -80,18 +72,6 @@ def doc2dial(data: Path) -> list[tuple[Case, str, str]]:
 def documents(data: Path) -> dict[str, str]:
     """The texts of Doc2Dial's documents by their ids."""
     return {line["doc_id"]: line["text"] for line in _lines(data / "doc2dial_val" / "documents.jsonl")}
-
-
-def sections(text: str) -> list[str]:
-    """A document in passages of at most `SECTION_WORDS` words, cut at the ends of sentences."""
-    found: list[list[str]] = [[]]
-    for paragraph in re.split(r"\n\s*\n", text):
-        for sentence in split_sentences(paragraph):
-            words = sentence.split()
-            if found[-1] and len(found[-1]) + len(words) > SECTION_WORDS:
-                found.append([])
-            found[-1] += words
-    return [tidy(" ".join(words)) for words in found if words]
 
 
 class Sections:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -32,7 +33,14 @@ def written_out_attention(query: Tensor, key: Tensor, value: Tensor, allowed: Te
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = None, dropout: float = 0.0) -> Tensor:
-    """The same by PyTorch's fused kernel, which never holds the `(queries, keys)` weights as a whole."""
+    """The same by PyTorch's fused kernel, which never holds the `(queries, keys)` weights as a whole.
+
+    A CPU in autocast computes it in fp32: over blocks as short as a passage its kernel is slower in bf16.
+    """
+    dtype = query.dtype
+    if dtype != torch.float32 and query.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+        with torch.autocast("cpu", enabled=False):
+            return attention(query.float(), key.float(), value.float(), allowed, dropout).to(dtype)
     return functional.scaled_dot_product_attention(query, key, value, attn_mask=allowed, dropout_p=dropout)
 
 

@@ -25,7 +25,8 @@ ANSWER, REWRITE, SUMMARISE = "[ANS]", "[RWR]", "[SUM]"
 SPECIAL = (PAD, UNKNOWN, START, END, MASK, NEW_LINE, PASSAGE, USER, ASSISTANT, FACTS, ANSWER, REWRITE, SUMMARISE)
 CITATIONS = tuple(f"[{number}]" for number in range(1, 10))
 # Every one of these can be written and copied alone, whatever else is in the vocabulary.
-SIGNS = string.ascii_letters + string.digits + string.punctuation + "£€°–—’‘“”…•·×½¼¾éèêëáàâäãåíìîïóòôöõúùûüñçßøæœÉÄÖÜ"
+_LETTERS = "éèêëáàâäãåíìîïóòôöõúùûüñçßøæœÉÄÖÜ"
+SIGNS = string.ascii_letters + string.digits + string.punctuation + "£€°²³–—’‘“”…•·×÷±½¼¾" + _LETTERS
 INSIDE = "##"
 LONGEST_WORD = 400  # characters; an address of a page is one word
 # Texts of the house style use these, encoders trained on plain text may not know them.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from llm_component.compact.source import Limits, SourceBuilder, example_ids
 from llm_component.engines.interface import Message, RequestRefused
 from llm_component.models.chat_template import ChatTemplate
 from llm_component.prompts import builder, retelling
 from llm_component.protocol import AnswerRequest, Passage, Profile, SummaryRequest
-from llm_component.training.compact_format import CompactFormat
 from llm_component.training.data.examples import ABSTENTION, Example
 from llm_component.training.rows import IGNORED, Row
 
@@ -23,13 +23,17 @@ class Encoding(Protocol):
 
 
 class CompactEncoding:
-    """For the compact model, in its source format."""
+    """For the compact model, in the form in which it is served."""
 
-    def __init__(self, tokenizer: Any, most_target: int) -> None:
-        self._format = CompactFormat(tokenizer, most_target)
+    def __init__(self, tokenizer: Any, limits: Limits) -> None:
+        self._builder = SourceBuilder(tokenizer, limits)
 
     def row(self, example: Example) -> Row | None:
-        return Row(ids=self._format.source(example), target=self._format.target(example))
+        try:
+            ids, target = example_ids(self._builder, example)
+        except ValueError:  # without a question, or nothing was said
+            return None
+        return Row(ids=ids, target=target)
 
 
 class _Prompts:

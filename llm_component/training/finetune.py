@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 
 from llm_component.compact.configuration import CompactConfig
+from llm_component.compact.source import Limits
 from llm_component.protocol import Profile
 from llm_component.training import models
 from llm_component.training.data.contamination import Contamination, Overlap
@@ -70,6 +72,10 @@ def prepare(session: Session) -> Prepared:
     if config.lora and session.parallel.device.type == "cuda" and in_bf16(config.precision, session.parallel.device):
         dtype = torch.bfloat16  # what is not trained needs no fp32 copy
     model = models.load(AutoModelForSeq2SeqLM if encoder_decoder else AutoModelForCausalLM, folder, dtype=dtype)
+    if config.dropout >= 0:
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = config.dropout
     if config.lora:
         model = with_adapter(model, "SEQ_2_SEQ_LM" if encoder_decoder else "CAUSAL_LM", config)
     objective = (WrittenText if encoder_decoder else NextToken)(model, tokenizer)
@@ -105,7 +111,8 @@ def _licence(name: str, config: FinetuneConfig) -> Licence:
 def _encoding(config: FinetuneConfig, folder: Path, tokenizer: Any, encoder_decoder: bool) -> Encoding:
     made = models.config_of(folder)
     if isinstance(made, CompactConfig):
-        return CompactEncoding(tokenizer, min(config.target, made.max_target_positions))
+        limits = Limits.of(made)
+        return CompactEncoding(tokenizer, replace(limits, target=min(config.target, limits.target)))
     if tokenizer.eos_token_id is None:
         raise TrainingError(f"the tokenizer in {folder} has no token that ends an answer; use another model")
     has = models.context_of(made)

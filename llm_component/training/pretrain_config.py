@@ -16,7 +16,7 @@ class PretrainConfig(RunConfig):
     objective: str = option("causal", "what is learned", choices=("mlm", "causal", "denoise"))
     text: tuple[str, ...] = option((), "files and folders of text: .txt, .md, .jsonl")
     sets: tuple[str, ...] = option((), "data sets whose conversations are read as text")
-    data_root: str = option("", "folder of the data sets; empty: FRONTDESK_TRAINING_DATA")
+    data_root: str = option("", "folder of the data sets; empty: FRONTDESK_DATA_SETS")
     model: str = option("", "folder or hub id to go on from; empty: a new model")
     architecture: str = option("", "of a new model: llama, qwen2, gpt2, bert, t5, bart, compact ...")
     width: int = option(256, "values a token of a new model")

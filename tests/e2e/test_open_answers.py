@@ -303,10 +303,9 @@ def test_a_language_model_server_that_fails_means_a_quotation_in_time(assistant:
 
 def test_a_server_that_dies_after_a_sentence_leaves_it_and_contradicts_nothing(assistant: Assistant) -> None:
     sentence = f'event: sentence\ndata: {{"text": "{LID}", "citations": [1], "support": 0.9}}\n\n'.encode()
-    # A reset throws away what the reader has not read yet, so it comes a moment later.
-    dies = Reply(
-        (sentence, fake_upstream.Pause(0.5), fake_upstream.Reset()), headers={"Content-Type": "text/event-stream"}
-    )
+    # A reset throws away what the reader has not read yet, so it waits until the sentence was shown.
+    shown = threading.Event()
+    dies = Reply((sentence, shown, fake_upstream.Reset()), headers={"Content-Type": "text/event-stream"})
     customer = assistant.customer()
     assert LID in customer.says(QUESTION)
 
@@ -316,7 +315,11 @@ def test_a_server_that_dies_after_a_sentence_leaves_it_and_contradicts_nothing(a
             assistant.board.leading_to(int(broken.url.rsplit(":", 1)[1])),
             events_of_turn(assistant.url, customer.sender, "and how do I descale my kettle in general?") as events,
         ):
-            arrived = list(events)
+            arrived = []
+            for event in events:
+                arrived.append(event)
+                if event.name == "token":
+                    shown.set()
 
     drafted = "".join(event.data["text"] for event in arrived if event.name == "token")
     [message] = [event.data for event in arrived if event.name == "message"]

@@ -45,6 +45,17 @@ def test_its_gradients_are_those_of_the_formula(mask: str) -> None:
         torch.testing.assert_close(got.grad, want.grad, atol=1e-5, rtol=1e-5)
 
 
+def test_in_autocast_a_cpu_computes_it_in_fp32_and_gives_the_dtype_back() -> None:
+    q, k, v = (each.detach().bfloat16() for each in tensors())
+
+    with torch.autocast("cpu", torch.bfloat16):
+        got = attention(q, k, v)
+
+    assert got.dtype == torch.bfloat16
+    wanted = written_out_attention(q.float(), k.float(), v.float())
+    torch.testing.assert_close(got, wanted.bfloat16(), atol=0, rtol=0.01)
+
+
 def test_the_formula_by_hand() -> None:
     q, k, v = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[10.0], [20.0]])
     first = math.exp(1 / math.sqrt(2))

@@ -56,7 +56,9 @@ def root(tmp_path: Path) -> Path:
     """One made-up file of each data set, with the quirks of the real one."""
     put(
         tmp_path / "doc2dial_qga" / "test_set.tsv",
-        'questions\tcontexts\tanswers\nHow long ?\t"Ten days ,\nno more ."\tTen days. Is that enough?\nonly one\n'
+        'questions\tcontexts\tanswers\nHow long ?\t"Ten days ,\nno more ."\tTen days. Are ten days more?\nonly one\n'
+        'How long ?\t"Ten days ,\nno more ."\tTen days. Are ten days more?\n'
+        "And why?\tTen days, no more.\tBecause nobody asked anything else.\n"
         "Why?\tA span.\tUnfortunately, no relevant information is found.\n",
     )
     turns = [["user", "Hi"], ["agent", "Hello"], ["user", "How long?"]]
@@ -103,7 +105,7 @@ class TestReaders:
     @pytest.mark.parametrize(
         ("name", "split", "question", "target"),
         [
-            ("doc2dial_qga", "training", "How long?", "Ten days. [1] Is that enough?"),
+            ("doc2dial_qga", "training", "How long?", "Ten days. [1] Are ten days more?"),
             ("doc2dial_val", "evaluation", "How long?", "Ten days [1]"),
             ("dstc9_track1", "training", "Pets?", "No pets. [1]"),
             ("dstc9_track1", "evaluation", "Pets?", "No pets. [1]"),
@@ -150,7 +152,7 @@ class TestReaders:
             read("sgd", tmp_path)
 
     def test_the_root_must_be_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.delenv("FRONTDESK_TRAINING_DATA", raising=False)
+        monkeypatch.delenv("FRONTDESK_DATA_SETS", raising=False)
         with pytest.raises(TrainingError, match="--data-root"):
             data_root()
 

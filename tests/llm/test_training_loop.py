@@ -206,6 +206,14 @@ class TestAllocator:
         made = tuned_environment({"PATH": "/bin", "MALLOC_TOP_PAD_": "7"}, "Linux", "glibc")
         assert made == {**TUNED, "PATH": "/bin", "MALLOC_TOP_PAD_": "7", MARK: "tuned"}
 
+    def test_an_installed_allocator_comes_before_the_settings(self) -> None:
+        made = tuned_environment({"PATH": "/bin"}, "Linux", "glibc", "libtcmalloc_minimal.so.4")
+        assert made == {"PATH": "/bin", "LD_PRELOAD": "libtcmalloc_minimal.so.4", MARK: "tuned"}
+
+    def test_what_is_loaded_already_stays(self) -> None:
+        made = tuned_environment({"LD_PRELOAD": "mine.so"}, "Linux", "glibc", "libjemalloc.so.2")
+        assert made == {**TUNED, "LD_PRELOAD": "mine.so", MARK: "tuned"}
+
     def test_a_process_that_has_them_stays(self) -> None:
         assert tuned_environment({MARK: "tuned"}, "Linux", "glibc") is None
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from llm_component.compact.source import Limits, SourceBuilder
+from llm_component.engines.interface import Grounding, GroundingPassage, Message
 from llm_component.models.loading import load_model
+from llm_component.protocol import Turn
 from llm_component.settings import Settings
-from llm_component.training.compact_format import CompactFormat
 from llm_component.training.data.examples import Example, Passage
-from llm_component.training.encoding import CausalEncoding
+from llm_component.training.encoding import CausalEncoding, CompactEncoding
 from llm_component.training.errors import TrainingError
+from llm_component.training.finetune import prepare
+from llm_component.training.finetune_config import FinetuneConfig
 from llm_component.training.objectives.causal import NextToken
+from llm_component.training.parallel import OneProcess
 from llm_component.training.rows import IGNORED, Row
+from llm_component.training.session import Session
 from tests.llm import training_runs
 from tests.llm.training_runs import finetune, pretrain
 
@@ -160,37 +167,46 @@ class TestRows:
         objective._leaves_out = False
         assert torch.allclose(short, objective(objective.collate(rows)), rtol=1e-5)
 
-    def test_the_source_of_the_compact_model(self, tiny_compact: Path) -> None:
+    def test_the_compact_model_learns_what_it_is_served(self, tiny_compact: Path) -> None:
         from transformers import AutoTokenizer
-
-        from llm_component.protocol import Turn
 
         tokenizer = AutoTokenizer.from_pretrained(tiny_compact)
         example = Example(
             "answer",
-            "And [SEP] then?",
+            "And then?",
             "Yes. [1]",
             history=(Turn("user", "Hi"), Turn("assistant", "Hello")),
             facts={"order": "1043"},
             passages=(Passage("Returns", "How", "In 30 days."),),
         )
-        said = tokenizer.decode(CompactFormat(tokenizer).source(example))
-        wanted = (
-            "[CLS][ANS]And then?[USR]Hi[BOT]Hello[FCT]order: 1043[SEP][PSG][1] Returns. How: In 30 days.",
-            "[CLS] [ANS] And then? [USR] Hi [BOT] Hello [FCT] order: 1043 [SEP] [PSG] [1] Returns. How: In 30 days.",
+        request = Grounding(
+            task="answer",
+            question="And then?",
+            history=(Message("user", "Hi"), Message("assistant", "Hello")),
+            facts=(("order", "1043"),),
+            passages=(GroundingPassage("Returns", "How", "In 30 days."),),
         )
-        assert said in wanted
+        row = CompactEncoding(tokenizer, Limits()).row(example)
+        assert row is not None
+        assert tuple(row.ids) == SourceBuilder(tokenizer).build(request).ids
+        assert row.target[-1] == tokenizer.eos_token_id
 
-    def test_old_turns_go_first(self, tiny_compact: Path) -> None:
+    def test_an_example_without_a_question_is_left_out(self, tiny_compact: Path) -> None:
         from transformers import AutoTokenizer
 
-        from llm_component.protocol import Turn
+        encoding = CompactEncoding(AutoTokenizer.from_pretrained(tiny_compact), Limits())
+        assert encoding.row(Example("answer", "  ", "Yes. [1]")) is None
+        assert encoding.row(Example("summary", "", "Nothing.", history=(Turn("assistant", "Hello"),))) is None
 
-        tokenizer = AutoTokenizer.from_pretrained(tiny_compact)
-        turns = tuple(Turn("user", f"kettle number {number} is black") for number in range(60))
-        source = CompactFormat(tokenizer).source(Example("rewrite", "Why?", "Why?", history=turns))
-        said = tokenizer.decode(source)
-        assert len(source) <= 128 and "number 59" in said and "number 3 " not in said
+
+def test_dropout_of_a_run_stands_for_the_models_own(tmp_path: Path, tiny_compact: Path, data: Path) -> None:
+    config = FinetuneConfig(model=str(tiny_compact), data=(str(data),), out=str(tmp_path), dropout=0.0)
+    session = Session(config, OneProcess(torch.device("cpu")))
+    prepared = prepare(session)
+    shares = {module.p for module in prepared.objective.modules() if isinstance(module, torch.nn.Dropout)}
+    assert shares == {0.0}
+    kept = prepare(Session(replace(config, dropout=-1.0), OneProcess(torch.device("cpu"))))
+    assert {module.p for module in kept.objective.modules() if isinstance(module, torch.nn.Dropout)} == {0.1}
 
 
 class TestMistakes:

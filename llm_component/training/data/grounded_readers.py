@@ -9,29 +9,57 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from llm_component.training.data.documents import Documents
 from llm_component.training.data.examples import Example, Passage
 from llm_component.training.data.reading import HISTORY_TURNS, cited, joined, load_json, load_lines, tidy, turn
 
+LEAST_SUPPORTED = 0.5
+_WORD = re.compile(r"[a-z0-9]{4,}")
 NO_INFORMATION = re.compile(r"no relevant information|could not find any|couldn't find any", re.I)
 
 
 def doc2dial_questions(folder: Path, file: str) -> Iterator[Example]:
-    """Question, grounding and reply, tab-separated, without a conversation. Lines without three fields are left out."""
+    """Question, grounding and reply, tab-separated, without a conversation. Lines without three fields are left out.
+
+    So are repeated lines, and replies that say much that their grounding does not: nobody should learn that.
+    """
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    seen: set[tuple[str, ...]] = set()
     with (folder / file).open(encoding="utf-8", newline="") as opened:
         for fields in csv.reader(opened, delimiter="\t"):
             if len(fields) != 3 or fields[0] == "questions":
                 continue
-            question, context, answer = (tidy(field) for field in fields)
+            question, context, answer = line = tuple(tidy(field) for field in fields)
             # A reply that found nothing stands beside a span that has nothing to do with it.
-            if question and context and answer and not NO_INFORMATION.search(answer):
+            if not (question and context and answer) or NO_INFORMATION.search(answer) or line in seen:
+                continue
+            seen.add(line)
+            if supported_share(answer, context) >= LEAST_SUPPORTED:
                 passage = Passage("", "", context)
                 yield Example("answer", question, cited(answer), passages=(passage,), cites=(1,), source="doc2dial_qga")
 
 
+def supported_share(answer: str, context: str) -> float:
+    """The share of an answer's longer words that stand in the context; 0 where it has none."""
+    words, known = _WORD.findall(answer.casefold()), set(_WORD.findall(context.casefold()))
+    return sum(word in known for word in words) / len(words) if words else 0.0
+
+
 def doc2dial_test_set(root: Path) -> Iterator[Example]:
-    """doc2dial_qga, its test set: other dialogues than the validation set's."""
-    return doc2dial_questions(root / "doc2dial_qga", "test_set.tsv")
+    """doc2dial_qga, its test set, which has other dialogues than the validation set.
+
+    Each question comes with its span alone, and where the documents lie beside it (doc2dial_val) once more with
+    sections of the document that the span is from: the questions before it, as far as they are about that document,
+    are then its history.
+    """
+    file = root / "doc2dial_val" / "documents.jsonl"
+    documents = Documents((line["doc_id"], line["text"]) for line in load_lines(file)) if file.is_file() else None
+    for number, example in enumerate(doc2dial_questions(root / "doc2dial_qga", "test_set.tsv")):
+        yield example
+        if documents is not None:
+            placed = documents.placed(example, number)
+            if placed is not None:
+                yield placed
 
 
 def doc2dial_validation(root: Path) -> Iterator[Example]:

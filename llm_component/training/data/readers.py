@@ -11,7 +11,7 @@ from llm_component.training.data import dialogue_readers, grounded_readers, summ
 from llm_component.training.data.examples import Example
 from llm_component.training.errors import TrainingError
 
-VARIABLE = "FRONTDESK_TRAINING_DATA"
+VARIABLE = "FRONTDESK_DATA_SETS"
 Reader = Callable[[Path], Iterator[Example]]
 
 
