@@ -27,7 +27,8 @@ LLM_PORT = 5006
 LLM_URL_VARIABLE = "FRONTDESK_LLM_URL"  # names a server that somebody else runs: none is started then
 LLM_SECRET_VARIABLE = "FRONTDESK_LLM_SECRET"
 LLM_MODEL_VARIABLE = "FRONTDESK_LLM_MODEL"
-NO_MODEL = frozenset({"", "none"})
+NO_MODEL = "none"
+SHIPPED_MODEL = ROOT / "llm_component" / "shipped" / "frontdesk-compact"
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 LLM_PYTHON = ROOT / ".venv-llm" / "bin" / "python"
 # What the language model's server cannot start without; looked for, not imported, which takes seconds.
@@ -103,7 +104,8 @@ def language_model_server(environment: Mapping[str, str], port: int | None = Non
         command=(python, "-m", "llm_component", "serve"),
         port=port,
         port_variable=LLM_PORT_VARIABLE,
-        ready_url=f"http://{LOOPBACK}:{port}/health",
+        # Without a model it never gets ready to generate.
+        ready_url=f"http://{LOOPBACK}:{port}/{'ready' if language_model(environment) else 'health'}",
         log=LOGS / "llm.log",
         optional=True,
         settings={
@@ -112,6 +114,14 @@ def language_model_server(environment: Mapping[str, str], port: int | None = Non
             THREADS_VARIABLE: environment.get(THREADS_VARIABLE) or str(usable_cores()),
         },
     )
+
+
+def language_model(environment: Mapping[str, str]) -> str:
+    """The name of the model that generates: the one that is set, else the one that ships; empty for none."""
+    said = environment.get(LLM_MODEL_VARIABLE, "").strip()
+    if said:
+        return "" if said == NO_MODEL else said
+    return SHIPPED_MODEL.name if (SHIPPED_MODEL / "config.json").is_file() else ""
 
 
 def usable_cores() -> int:
@@ -133,12 +143,12 @@ def has_packages(python: Path) -> bool:
 def language_model_line(environment: Mapping[str, str], service: Service | None, running: bool) -> str:
     """One line for whoever started the assistant: what words the answers to open questions."""
     url = environment.get(LLM_URL_VARIABLE, "").strip()
-    model = environment.get(LLM_MODEL_VARIABLE, "").strip()
+    model = language_model(environment)
     if service is None and url:
         return f"the server at {url} ({LLM_URL_VARIABLE})"
     if service is None or not running:
         return "its server does not run: open questions are answered by quoted passages"
-    if model in NO_MODEL:
+    if not model:
         return f"none is configured ({LLM_MODEL_VARIABLE}): open questions are answered by quoted passages"
     return f"{model}, at http://{LOOPBACK}:{service.port} (quoted passages until it is loaded)"
 

@@ -1,10 +1,11 @@
-"""A whole completion within a deadline, where a failure is a reason and no exception."""
+"""A prompt that fits and a whole completion within a deadline, where a failure is a reason and no exception."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from llm_component.answers.abstention import Repetitions
@@ -19,13 +20,29 @@ from llm_component.engines.interface import (
     Grounding,
     Message,
     Piece,
+    RequestRefused,
     Sampling,
     complete,
 )
 from llm_component.metrics import FAILURES
+from llm_component.prompts.fitting import fitted
+from llm_component.prompts.retelling import RetellingPrompt
 
 log = logging.getLogger(__name__)
 _SPACE_BEFORE_STOP = re.compile(r"[ \t]+([.,;:!?])")
+
+
+async def prepared(make: Callable[[], RetellingPrompt], place: str) -> tuple[RetellingPrompt | None, str]:
+    """The prompt that `make`, which may block, gives; None and why where there is none, which is counted at `place`."""
+    try:
+        return await fitted(make), ""
+    except RequestRefused as error:
+        log.info("no prompt", extra={"place": place, "problem": str(error)})
+        reason = "no_room"
+    except EngineError as error:  # an engine that is not there cannot count tokens either
+        reason = error.kind
+    FAILURES.labels(place, reason).inc()
+    return None, reason
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from llm_component.answers.completion import completed
+from llm_component.answers.completion import completed, prepared
 from llm_component.answers.deadline import Clock, Sleep
 from llm_component.answers.known_words import known_share
 from llm_component.checks.facts import added_facts, missing_facts
@@ -20,9 +20,8 @@ from llm_component.checks.language import word_set, words
 from llm_component.checks.leaks import LeakDetector
 from llm_component.checks.polarity import conflict, cues
 from llm_component.checks.sentences import split_sentences
-from llm_component.engines.interface import Engine, EngineError, RequestRefused
+from llm_component.engines.interface import Engine
 from llm_component.metrics import FAILURES
-from llm_component.prompts.fitting import fitted
 from llm_component.prompts.retelling import RetellingPrompt, fit_rephrasing
 from llm_component.protocol import RephraseRequest, Rephrasing
 
@@ -77,15 +76,9 @@ async def _generated(
     if engine.prompt_style == "compact":  # it was trained on answers, summaries and questions
         return "", "not_supported"
     arrived = clock()
-    try:
-        prompt = await fitted(lambda: fit_rephrasing(request, engine.count_tokens, engine.context_tokens))
-    except RequestRefused as error:
-        log.info("no prompt for a rephrasing", extra={"problem": str(error)})
-        FAILURES.labels(PLACE, "no_room").inc()
-        return "", "no_room"
-    except EngineError as error:  # an engine that is not there cannot count tokens either
-        FAILURES.labels(PLACE, error.kind).inc()
-        return "", error.kind
+    prompt, reason = await prepared(lambda: fit_rephrasing(request, engine.count_tokens, engine.context_tokens), PLACE)
+    if prompt is None:
+        return "", reason
     done = await completed(
         engine,
         prompt.messages,

@@ -7,15 +7,14 @@ import logging
 import re
 import time
 
-from llm_component.answers.completion import completed
+from llm_component.answers.completion import completed, prepared
 from llm_component.answers.deadline import Clock, Sleep
 from llm_component.answers.known_words import known_share
 from llm_component.checks.facts import added_facts, missing_facts
 from llm_component.checks.leaks import LeakDetector
 from llm_component.checks.polarity import conflict
-from llm_component.engines.interface import Engine, EngineError, RequestRefused
+from llm_component.engines.interface import Engine
 from llm_component.metrics import FAILURES
-from llm_component.prompts.fitting import fitted
 from llm_component.prompts.grounded import grounded_rewrite
 from llm_component.prompts.hygiene import data, data_line
 from llm_component.prompts.retelling import RetellingPrompt, fit_rewrite
@@ -54,18 +53,16 @@ async def _generated(engine: Engine | None, request: RewriteRequest, clock: Cloc
     if not any(data_line(turn.content) for turn in request.history):
         return "", "no_history"
     arrived = clock()
-    try:
-        if engine.prompt_style == "compact":
-            prompt = grounded_rewrite(request)
-        else:
-            prompt = await fitted(lambda: fit_rewrite(request, engine.count_tokens, engine.context_tokens))
-    except RequestRefused as error:
-        log.info("no prompt for a rewrite", extra={"problem": str(error)})
-        FAILURES.labels(PLACE, "no_room").inc()
-        return "", "no_room"
-    except EngineError as error:  # an engine that is not there cannot count tokens either
-        FAILURES.labels(PLACE, error.kind).inc()
-        return "", error.kind
+    prompt, reason = await prepared(
+        lambda: (
+            grounded_rewrite(request)
+            if engine.prompt_style == "compact"
+            else fit_rewrite(request, engine.count_tokens, engine.context_tokens)
+        ),
+        PLACE,
+    )
+    if prompt is None:
+        return "", reason
     done = await completed(
         engine,
         prompt.messages,

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Sequence
 
-from llm_component.answers.completion import completed
+from llm_component.answers.completion import completed, prepared
 from llm_component.answers.deadline import Clock, Sleep
 from llm_component.answers.known_words import known_share
 from llm_component.checks.facts import added_facts
@@ -17,9 +17,8 @@ from llm_component.checks.leaks import LeakDetector
 from llm_component.checks.polarity import conflict
 from llm_component.checks.private import unexpected_items
 from llm_component.checks.sentences import split_sentences
-from llm_component.engines.interface import Engine, EngineError, RequestRefused
+from llm_component.engines.interface import Engine
 from llm_component.metrics import FAILURES
-from llm_component.prompts.fitting import fitted
 from llm_component.prompts.grounded import grounded_summary
 from llm_component.prompts.hygiene import data
 from llm_component.prompts.retelling import RetellingPrompt, fit_summary
@@ -70,18 +69,16 @@ async def _generated(engine: Engine | None, request: SummaryRequest, clock: Cloc
     if engine is None:
         return "", "no_model"
     arrived = clock()
-    try:
-        if engine.prompt_style == "compact":
-            prompt = grounded_summary(request)
-        else:
-            prompt = await fitted(lambda: fit_summary(request, engine.count_tokens, engine.context_tokens))
-    except RequestRefused as error:
-        log.info("no prompt for a summary", extra={"problem": str(error)})
-        FAILURES.labels(PLACE, "no_room").inc()
-        return "", "no_room"
-    except EngineError as error:  # an engine that is not there cannot count tokens either
-        FAILURES.labels(PLACE, error.kind).inc()
-        return "", error.kind
+    prompt, reason = await prepared(
+        lambda: (
+            grounded_summary(request)
+            if engine.prompt_style == "compact"
+            else fit_summary(request, engine.count_tokens, engine.context_tokens)
+        ),
+        PLACE,
+    )
+    if prompt is None:
+        return "", reason
     done = await completed(
         engine,
         prompt.messages,

@@ -127,12 +127,28 @@ def test_a_secret_of_the_environment_is_the_servers() -> None:
     assert service_environment({"FRONTDESK_LLM_SECRET": "mine"})[0]["FRONTDESK_LLM_SECRET"] == "mine"
 
 
-@pytest.mark.parametrize("model", ["", "none"])
-def test_without_a_model_the_line_says_that_passages_are_quoted(model: str) -> None:
-    environment = {"FRONTDESK_LLM_MODEL": model}
-    line = language_model_line(environment, language_model_server(environment), True)
+@pytest.mark.parametrize(("said", "ships"), [("", False), ("none", False), ("none", True)])
+def test_without_a_model_the_line_says_that_passages_are_quoted(
+    said: str, ships: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SHIPPED_MODEL", tmp_path)
+    if ships:
+        (tmp_path / "config.json").touch()
+    environment = {"FRONTDESK_LLM_MODEL": said}
+    service = language_model_server(environment)
+    line = language_model_line(environment, service, True)
     assert line.startswith("none is configured (FRONTDESK_LLM_MODEL)")
     assert "quoted passages" in line
+    assert service is not None and service.ready_url.endswith("/health")
+
+
+def test_the_model_that_ships_is_the_one_where_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SHIPPED_MODEL", tmp_path / "a-small-model")
+    (tmp_path / "a-small-model").mkdir()
+    (tmp_path / "a-small-model" / "config.json").touch()
+    service = language_model_server({})
+    assert language_model_line({}, service, True).startswith("a-small-model, at http://127.0.0.1:5006")
+    assert service is not None and service.ready_url.endswith("/ready")
 
 
 def test_with_a_model_the_line_names_it_and_without_its_server_it_says_so() -> None:
