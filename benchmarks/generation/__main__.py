@@ -58,8 +58,8 @@ Made by `make bench-generation` (benchmarks/generation). Rates are fractions, BL
   set here. `bleu4` is sacrebleu's; `bleu4_challenge` is the mean of sentences without smoothing, case, signs and
   articles, as the challenge's own figures are counted, and is lower.
 - `shop_heldout`: questions about products that no training data has, with the passages written beside them, of which
-  one or none answers. `shop_heldout_retrieved`: the same with the five passages that the search finds among these and
-  all of the shop's articles; `shop_articles_retrieved`: questions about the articles. `gold_found` is the share of
+  one or none answers. `shop_heldout_retrieved`: the same with the five passages that the search finds among all of
+  these; `shop_articles_retrieved`: questions about the shop's articles, with what is found among those. `gold_found` is the share of
   answerable questions for which a right passage is among the five: no answer can be better. `{shipped}` is the answer
   after the checks, as a customer reads it; `{shipped}_model_alone` is what the model wrote. `facts_exact`: says all
   that it must and no fact beside the reference's; `facts_right`: says all and makes none up (more from the passages
@@ -211,11 +211,10 @@ def shop_heldout(run: Run) -> None:
     run.fingerprints["shop_heldout"] = report.data_hash([shop.QUESTIONS, shop.PASSAGES, shop.RETRIEVED])
     if cases:
         answered(run, "shop_heldout", cases, ranked=False)
-    with shop.knowledge(run.encoder) as search:
-        both = {
-            "shop_heldout_retrieved": [shop.retrieved(case, search) for case in cases],
-            "shop_articles_retrieved": [shop.retrieved(case, search, articles) for case, articles in ours],
-        }
+    with shop.knowledge(run.encoder, held_out=True) as search:
+        both = {"shop_heldout_retrieved": [shop.retrieved(case, search) for case in cases]}
+    with shop.knowledge(run.encoder, held_out=False) as search:
+        both["shop_articles_retrieved"] = [shop.retrieved(case, search, articles) for case, articles in ours]
     for name, found_cases in both.items():
         gold = [float(bool(case.example.cites)) for case in found_cases if case.example.answerable]
         if gold:

@@ -81,8 +81,11 @@ def conversations() -> list[Case]:
 
 
 @contextmanager
-def knowledge(encoder: SentenceEncoder) -> Iterator[Any]:
-    """The search over the shop's articles and the held-out passages, in a database that is gone afterwards."""
+def knowledge(encoder: SentenceEncoder, *, held_out: bool) -> Iterator[Any]:
+    """The search over the held-out passages, or over the shop's articles, in a database that is gone afterwards.
+
+    Not over both: the held-out shop has rules of its own, which the articles would contradict.
+    """
     from frontdesk.brand import load_brand
     from knowledge_base.database import Database
     from knowledge_base.importer import import_articles
@@ -90,9 +93,10 @@ def knowledge(encoder: SentenceEncoder) -> Iterator[Any]:
 
     with TemporaryDirectory(prefix="frontdesk-generation-") as name:
         folder = Path(name)
-        shutil.copytree(KNOWLEDGE, folder / "articles")
-        if PASSAGES.is_file():
-            write_articles(held_out_passages(), folder / "articles" / "held-out")
+        if held_out:
+            write_articles(held_out_passages(), folder / "articles")
+        else:
+            shutil.copytree(KNOWLEDGE, folder / "articles")
         database = Database(f"sqlite:///{folder / 'knowledge.db'}")
         try:
             database.migrate()

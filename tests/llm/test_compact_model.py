@@ -42,7 +42,8 @@ def test_only_what_stands_in_the_source_is_copied(model: CompactForConditionalGe
     unlikely = torch.full((1, 2, model.config.vocab_size), 0.0)
     unlikely[..., 0] = 100.0  # the vocabulary says padding, so everything else is copied
 
-    found = head(states, states, memory, head.key(memory), mask, source, unlikely).exp()
+    written = torch.tensor([[7, 7]])
+    found = head(states, states, memory, head.key(memory), mask, source, written, unlikely).exp()
 
     others = [token for token in range(model.config.vocab_size) if token not in (0, 50, 51)]
     assert found[..., others].max() < 1e-6
@@ -57,10 +58,26 @@ def test_a_token_that_stands_there_twice_gets_both_shares(model: CompactForCondi
     mask = torch.ones(1, 4, dtype=torch.long)
     keys = head.key(memory)
 
-    apart = head(states, states, memory, keys, mask, torch.tensor([[50, 51, 52, 51]]), logits).exp()
-    once = head(states, states, memory, keys, mask, torch.tensor([[50, 51, 52, 53]]), logits).exp()
+    written = torch.tensor([[7]])
+    apart = head(states, states, memory, keys, mask, torch.tensor([[50, 51, 52, 51]]), written, logits).exp()
+    once = head(states, states, memory, keys, mask, torch.tensor([[50, 51, 52, 53]]), written, logits).exp()
 
     torch.testing.assert_close(apart[..., 51] + once[..., 60], once[..., 51] + once[..., 53])
+
+
+def test_what_stands_behind_the_token_just_written_is_pointed_at_before_training(
+    model: CompactForConditionalGeneration,
+) -> None:
+    head = model.copy_head
+    assert head is not None
+    states, memory = torch.zeros(1, 1, 32), torch.zeros(1, 4, 32)
+    copies = torch.zeros(1, 1, model.config.vocab_size)
+    mask, source = torch.ones(1, 4, dtype=torch.long), torch.tensor([[50, 51, 52, 53]])
+
+    found = head(states, states, memory, head.key(memory), mask, source, torch.tensor([[51]]), copies).exp()[0, 0]
+
+    assert float(found[52] / found[53]) > 10
+    torch.testing.assert_close(found[50], found[53])
 
 
 def test_padding_is_never_pointed_at(model: CompactForConditionalGeneration) -> None:

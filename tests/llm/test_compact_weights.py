@@ -53,7 +53,7 @@ def test_int8_says_nearly_the_same(model: CompactForConditionalGeneration, packe
     wanted, found = logits(model), logits(load_compact(packed)[0])
 
     divergence = (wanted.exp() * (wanted - found)).sum(dim=-1)
-    assert divergence.max() < 0.02
+    assert divergence.max() < 0.05
 
 
 def test_it_is_loaded_in_fp32_with_one_embedding(packed: Path) -> None:
