@@ -59,11 +59,11 @@ Made by `make bench-generation` (benchmarks/generation). Rates are fractions, BL
   articles, as the challenge's own figures are counted, and is lower.
 - `shop_heldout`: questions about products that no training data has, with the passages written beside them, of which
   one or none answers. `shop_heldout_retrieved`: the same with the five passages that the search finds among all of
-  these; `shop_articles_retrieved`: questions about the shop's articles, with what is found among those. `gold_found` is the share of
-  answerable questions for which a right passage is among the five: no answer can be better. `{shipped}` is the answer
-  after the checks, as a customer reads it; `{shipped}_model_alone` is what the model wrote. `facts_exact`: says all
-  that it must and no fact beside the reference's; `facts_right`: says all and makes none up (more from the passages
-  is allowed). Both are of the answerable questions.
+  these; `shop_articles_retrieved`: questions about the shop's articles, with what is found among those. `gold_found`
+  is the share of answerable questions for which a right passage is among the five: no answer can be better.
+  `{shipped}` is the answer after the checks, as a customer reads it; `{shipped}_model_alone` is what the model wrote.
+  `facts_exact`: says all that it must and no fact beside the reference's; `facts_right`: says all and makes none up
+  (more from the passages is allowed). Both are of the answerable questions.
 - `handoff`: summaries of conversations as the model wrote them; `passed_checks` is the share that a colleague reads,
   in place of the others stands the summary that code makes. `must_recall` counts order numbers, products, reasons and
   wishes. `all_messages` repeats everything that the customer wrote, which keeps nearly all of it and sums up nothing.
