@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && echo "$$python" && break; done)
 
 .PHONY: help setup llm-env prepare run shell train model test test-llm lint format lock seed \
-	bench-numbers bench-llm bench-groundedness bench-generation bench-training bench-bias clean
+	bench-numbers bench-llm bench-stream bench-groundedness bench-generation bench-training bench-bias clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -73,6 +73,9 @@ bench-numbers: prepare ## Measure the assistant; results go to benchmarks/result
 
 bench-llm: llm-env ## Measure the LLM component's engines beside transformers' own (ARGS='--device cuda ...')
 	@exec $(PYTHON_IN_LLM_VENV) -m benchmarks.llm $(ARGS)
+
+bench-stream: prepare ## Measure how soon a sentence reaches the client of a stream
+	@OMP_NUM_THREADS=1 exec $(PYTHON_IN_VENV) -m benchmarks.stream
 
 bench-groundedness: setup ## Measure the check of generated sentences (ARGS='--doc2dial FOLDER')
 	@OMP_NUM_THREADS=1 exec $(PYTHON_IN_VENV) -m benchmarks.groundedness $(ARGS)
