@@ -7,13 +7,15 @@ import sys
 from collections.abc import Sequence
 
 from frontdesk.brand import BrandError
-from knowledge_base.articles import ArticleError
 from knowledge_base.cli.arguments import build_parser
 from knowledge_base.cli.context import EXIT_DATABASE, EXIT_FAILED, CommandFailed, Context
 from knowledge_base.database import DatabaseUnavailable
+from knowledge_base.documents.document import DocumentError
 from knowledge_base.encoder import Encoder
+from knowledge_base.publishing import ReviewError
 from knowledge_base.seed.catalogue_files import SeedFileError
 from knowledge_base.settings import SettingsError
+from knowledge_base.token_budget import TokenBudgetError
 
 ENCODER_VARIABLE = "FRONTDESK_ENCODER"
 
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None, context: Context | None = None)
         return _fail(context, str(error), error.exit_code)
     except DatabaseUnavailable as error:
         return _fail(context, f"the database cannot be used: {error}", EXIT_DATABASE)
-    except (ArticleError, BrandError, SeedFileError, SettingsError) as error:
+    except (BrandError, DocumentError, ReviewError, SeedFileError, SettingsError, TokenBudgetError) as error:
         return _fail(context, str(error), EXIT_FAILED)
 
 

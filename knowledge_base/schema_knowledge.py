@@ -100,7 +100,8 @@ class Article(Base):
     valid_until: Mapped[date | None] = Column(Date)
     # Publication
     findings: Mapped[str | None] = Column(Text)  # what the scan found: JSON list of {kind, where, excerpt}
-    reviewed_hash: Mapped[str | None] = Column(String(64))  # content_hash that a person decided on
+    import_version: Mapped[int] = Column(Integer, nullable=False, default=0, server_default="0")  # of scan and cutting
+    approved_hash: Mapped[str | None] = Column(String(64))  # content_hash that a person approved
     reviewed_by: Mapped[str | None] = Column(String(80))
     reviewed_at: Mapped[datetime | None] = Column(UtcDateTime)
     status: Mapped[str] = Column(String(12), nullable=False, default="published", server_default="published")

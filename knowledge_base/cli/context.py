@@ -21,6 +21,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2  # argparse's own
 EXIT_DATABASE = 3
 EXIT_REFUSED = 4  # it would delete customers' data
+EXIT_SKIPPED = 5  # imported, but for documents that could not be read
 
 
 class CommandFailed(Exception):

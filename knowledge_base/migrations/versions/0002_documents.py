@@ -23,7 +23,8 @@ ARTICLE_COLUMNS = (
     sa.Column("valid_from", sa.Date()),
     sa.Column("valid_until", sa.Date()),
     sa.Column("findings", sa.Text()),
-    sa.Column("reviewed_hash", sa.String(64)),
+    sa.Column("import_version", sa.Integer(), nullable=False, server_default="0"),
+    sa.Column("approved_hash", sa.String(64)),
     sa.Column("reviewed_by", sa.String(80)),
     sa.Column("reviewed_at", sa.DateTime(timezone=True)),
 )
