@@ -15,6 +15,7 @@ from knowledge_base.cli import (
 from knowledge_base.documents.sources import DEFAULT_MOST_BYTES
 from knowledge_base.erase import CONVERSATIONS_KEPT_FOR
 from knowledge_base.schema import ARTICLE_STATES
+from knowledge_base.search.engines import ENGINE_NAMES
 
 Commands = argparse._SubParsersAction  # has no public name
 
@@ -52,6 +53,15 @@ def build_parser() -> argparse.ArgumentParser:
     search.add_argument("query")
     search.add_argument("--limit", type=_positive, default=DEFAULT_LIMIT, help=f"default: {DEFAULT_LIMIT}")
     search.add_argument("--category", help="only articles of this category or topic, for example kettles or returns")
+    search.add_argument("--product", help="articles about this product, and those about no one product")
+    search.add_argument("--language", help="only articles in this language, for example en")
+    search.add_argument("--audience", help="articles for this audience too; default: only those for everyone")
+    search.add_argument("--on", type=date.fromisoformat, metavar="DATE", help="what holds on this day; default: today")
+    search.add_argument(
+        "--after", action="append", default=[], metavar="TEXT", help="a turn said before, oldest first; may be repeated"
+    )
+    search.add_argument("--engine", choices=ENGINE_NAMES, help="default: FRONTDESK_SEARCH_ENGINE, or the database's")
+    search.add_argument("--explain", action="store_true", help="show ranks and scores of each stage")
     search.set_defaults(command=knowledge_commands.search)
 
     show = commands.add_parser("show", help="show a record, as an operator of the shop")

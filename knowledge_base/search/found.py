@@ -37,6 +37,7 @@ class Found:
     left_out: tuple[str, ...]  # too common to be asked, or in no passage
     engine: str
     hits: tuple[PassageHit, ...]
+    signs: tuple[float, ...] = ()  # what `relevance` was computed from, see relevance.SIGNS
     relevance: float | None = None
     threshold: float | None = None
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-RANK_CONSTANT = 60  # k of the paper
+# k of the paper, which has 60 for rankings of a thousand. Ours have 50, and on half of the shop's questions 10 brought
+# the right article among the first five more often.
+RANK_CONSTANT = 10
 
 
 class Weights(NamedTuple):
@@ -23,7 +25,7 @@ IN_CONVERSATION = Weights(2.0, 1.0)
 
 
 def fuse(by_text: Sequence[int], by_vector: Sequence[int], weights: Weights = ALONE) -> list[tuple[int, float]]:
-    """Ids with their score, best first: weight / (60 + rank), added up; equal scores keep the order of the ids."""
+    """Ids with their score, best first: weight / (10 + rank), added up; equal scores keep the order of the ids."""
     scores: dict[int, float] = {}
     for weight, ranking in ((weights.text, by_text), (weights.vector, by_vector)):
         for rank, passage_id in enumerate(ranking, start=1):

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timezone
@@ -20,6 +21,7 @@ from knowledge_base.database import Database
 from knowledge_base.encoder import Encoder
 from knowledge_base.schema import Article, Passage
 from knowledge_base.search.engines import VectorEngine, engine_for
+from knowledge_base.search.engines.choice import check_name
 from knowledge_base.search.engines.interface import STORED_DTYPE
 from knowledge_base.search.found import Found, PassageHit
 from knowledge_base.search.full_text import TextHit, full_text_of, rarest
@@ -46,13 +48,22 @@ class KnowledgeSearch:
         encoder: Encoder,
         *,
         engine: VectorEngine | None = None,
+        engine_name: str | None = None,
         reranker: Reranker | None = None,
         today: Callable[[], date] = _today,
     ) -> None:
-        """Without an engine, `engine_for` chooses one. Raises `DatabaseUnavailable` where it has to ask."""
+        """Without an engine, `engine_for` chooses one, by its name if that is given.
+
+        PostgreSQL is asked for pgvector at the first search, so that a service can start before its database.
+        Raises `EngineError`.
+        """
         self._database = database
         self._encoder = encoder
-        self._engine = engine or engine_for(database, encoder)
+        check_name(engine_name)
+        if engine is None and database.is_sqlite:
+            engine = engine_for(database, encoder, engine_name)
+        self._chosen, self._engine_name = engine, engine_name
+        self._choosing = threading.Lock()
         self._reranker = reranker
         self._today = today
         self._full_text = full_text_of(database.is_sqlite)
@@ -70,36 +81,35 @@ class KnowledgeSearch:
         """
         asked = question.text
         if not asked or limit < 1:
-            return Found(question=asked, words=(), left_out=(), engine=self._engine.name, hits=())
+            return Found(question=asked, words=(), left_out=(), engine=self._engine().name, hits=())
         vector = self._encoder.encode([asked])[0]
         return self.find_by(question, vector, limit, filters)
 
     def find_by(self, question: Question, vector: np.ndarray, limit: int = 5, filters: Filters | None = None) -> Found:
         """`find` for a question that is encoded already; `vector` is (dimension,)."""
         words = query_words(question.text)
-        self._engine.prepare()
+        self._engine().prepare()
         with self._database.reading() as session:
             excluded = (filters or Filters()).excluded(session, self._today())
             frequencies = self._full_text.frequencies(session, words)
             asked = rarest(words, frequencies)
             by_text = self._full_text.rank(session, asked, excluded, CANDIDATES) if asked else []
-            by_vector = self._engine.nearest(session, vector, excluded, CANDIDATES)
+            by_vector = self._engine().nearest(session, vector, excluded, CANDIDATES)
             weights = IN_CONVERSATION if question.history else ALONE
             fused = fuse([hit.passage_id for hit in by_text], [passage_id for passage_id, _ in by_vector], weights)
             read = max(limit, HITS_READ, RERANKED if self._reranker else 0)
             hits = self._hits(session, fused[:read], vector, by_text, by_vector)
-            passages = self._count(session) if self._relevance else 0
-        relevance = None
-        if self._relevance:
-            evidence = [Evidence(hit.slug, f"{hit.title} {hit.heading} {hit.text}", hit.similarity) for hit in hits]
-            relevance = self._relevance.probability(signs(words, frequencies, passages, evidence))
+            passages = self._count(session)
+        evidence = [Evidence(hit.slug, f"{hit.title} {hit.heading} {hit.text}", hit.similarity) for hit in hits]
+        seen = signs(words, frequencies, passages, evidence)
         return Found(
             question=question.text,
             words=tuple(asked),
             left_out=tuple(word for word in words if word not in asked),
-            engine=self._engine.name,
+            engine=self._engine().name,
             hits=tuple(self._reranked(question, hits)[:limit]),
-            relevance=relevance,
+            signs=seen,
+            relevance=self._relevance.probability(seen) if self._relevance else None,
             threshold=self._relevance.threshold if self._relevance else None,
         )
 
@@ -150,6 +160,12 @@ class KnowledgeSearch:
                 )
             )
         return hits
+
+    def _engine(self) -> VectorEngine:
+        with self._choosing:
+            if self._chosen is None:
+                self._chosen = engine_for(self._database, self._encoder, self._engine_name)
+            return self._chosen
 
     def _count(self, session: Session) -> int:
         version = knowledge_version(session)

@@ -12,8 +12,10 @@ LONGEST_QUERY_CHARACTERS = 2000
 MOST_QUERY_WORDS = 64
 # A follow-up is read together with so many turns before it, of both sides.
 TURNS_READ = 4
-# A question with fewer telling words than this says too little by itself ("how long?").
+# A question with fewer telling words than this says too little by itself ("how long?"), and one that points back needs
+# more of them to stand alone ("can it go in the dishwasher").
 FEWEST_TELLING_WORDS = 2
+FEWEST_WHEN_POINTING = 4
 
 # Words that stand in nearly every question. PostgreSQL leaves such out by itself.
 STOP_WORDS = word_set(
@@ -26,10 +28,8 @@ STOP_WORDS = word_set(
 )
 
 _WORD = re.compile(r"\w+", re.UNICODE)
-_GOES_ON = re.compile(r"^\W*(?:and|or|but|also|so|what about|how about|what if|now|then|only)\b", re.IGNORECASE)
-_POINTS_BACK = re.compile(
-    r"\b(?:it|its|it's|this|that|that's|they|them|these|those|one|ones|there|then|same|other|instead)\b", re.IGNORECASE
-)
+_GOES_ON = re.compile(r"^\W*(?:and|or|but|also|so|what about|how about|what if|now|then)\b", re.IGNORECASE)
+_POINTS_BACK = re.compile(r"\b(?:it|its|it's|this|that|that's|they|them|these|those|ones?)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,10 @@ def in_conversation(asked: str, turns: Sequence[str]) -> Question:
 
 def is_follow_up(asked: str) -> bool:
     """Whether a question goes on from what was said: "and for the blue one?", "how long does it take"."""
-    telling = [word for word in _WORD.findall(asked.casefold()) if word not in STOP_WORDS]
-    return len(telling) < FEWEST_TELLING_WORDS or bool(_GOES_ON.search(asked) or _POINTS_BACK.search(asked))
+    telling = sum(word not in STOP_WORDS for word in _WORD.findall(asked.casefold()))
+    if telling < FEWEST_TELLING_WORDS or _GOES_ON.search(asked):
+        return True
+    return telling < FEWEST_WHEN_POINTING and bool(_POINTS_BACK.search(asked))
 
 
 def query_words(query: str) -> list[str]:

@@ -26,6 +26,7 @@ def engine_for(database: Database, encoder: Encoder, name: str | None = None) ->
 
     Raises `EngineError`, and `DatabaseUnavailable` where PostgreSQL cannot be asked.
     """
+    check_name(name)
     if not name:
         missing = pgvector_missing(database)
         if missing is None:
@@ -41,8 +42,12 @@ def engine_for(database: Database, encoder: Encoder, name: str | None = None) ->
             reason = "this Python's SQLite loads no extensions" if database.is_sqlite else "the database is no SQLite"
             raise EngineError(f"{ENGINE_VARIABLE}=sqlite-vec cannot run: {reason}; leave it empty")
         return SqliteVecEngine(database, encoder, driver)
-    if name == PgvectorEngine.name:
-        if (missing := pgvector_missing(database)) is not None:
-            raise EngineError(f"{ENGINE_VARIABLE}=pgvector cannot run: {missing}; leave it empty")
-        return PgvectorEngine(database, encoder)
-    raise EngineError(f"{ENGINE_VARIABLE} is {name!r}; it can be {', '.join(ENGINE_NAMES)} or empty")
+    if (missing := pgvector_missing(database)) is not None:
+        raise EngineError(f"{ENGINE_VARIABLE}=pgvector cannot run: {missing}; leave it empty")
+    return PgvectorEngine(database, encoder)
+
+
+def check_name(name: str | None) -> None:
+    """Raise `EngineError` for a name that no engine has."""
+    if name and name not in ENGINE_NAMES:
+        raise EngineError(f"{ENGINE_VARIABLE} is {name!r}; it can be {', '.join(ENGINE_NAMES)} or empty")

@@ -59,7 +59,7 @@ def test_a_question_finds_its_passage_by_words_and_by_vector(database: Database,
         "Stir in powder and wait.",
     )
     assert (hit.text_rank, hit.vector_rank) == (1, 1)
-    assert hit.score == pytest.approx(3 / 61)
+    assert hit.score == pytest.approx(3 / 11)
     assert 0 < hit.similarity <= 1
 
 
@@ -135,7 +135,7 @@ def test_operators_and_quotes_are_plain_words(database: Database, folder: Path, 
 
 
 def test_ranks_are_fused_by_reciprocal_rank_and_vectors_count_twice() -> None:
-    assert fuse([1, 2], [2, 3]) == [(2, 1 / 62 + 2 / 61), (3, 2 / 62), (1, 1 / 61)]
+    assert fuse([1, 2], [2, 3]) == [(2, 1 / 12 + 2 / 11), (3, 2 / 12), (1, 1 / 11)]
 
 
 def test_common_words_are_left_out_unless_there_are_no_others() -> None:
