@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -87,14 +88,15 @@ def import_articles(
     can be read. Raises `DocumentError`, `TokenBudgetError` and `DatabaseUnavailable`.
     """
     run = _Run(database, encoder, path, now, options or ImportOptions())
-    sources = Sources(run.raws(), brand)
-    for done, found in enumerate(sources):
-        if isinstance(found, Skipped):
-            run.skip(found)
-            continue
-        if progress is not None:
-            progress(done, sources.total, found.slug)
-        run.take(found)
+    with ExitStack() as opened:
+        sources = Sources(run.raws(opened), brand)
+        for done, found in enumerate(sources):
+            if isinstance(found, Skipped):
+                run.skip(found)
+                continue
+            if progress is not None:
+                progress(done, sources.total, found.slug)
+            run.take(found)
     report = run.finish()
     if progress is not None:
         progress(sources.total, sources.total, "")
@@ -115,13 +117,13 @@ class _Run:
         self._changes: list[Change] = []
         self._unchanged = 0
 
-    def raws(self) -> list[Raw]:
-        """Where the documents are."""
+    def raws(self, opened: ExitStack) -> list[Raw]:
+        """Where the documents are; what must stay open while they are read goes onto `opened`."""
         scope = self._scope
         if scope.path.suffix.lower() == SITEMAP_ENDING:
             from knowledge_base.documents.sitemap import pages_of, web_client
 
-            return pages_of(scope.path, web_client(), self._options.most_bytes)
+            return pages_of(scope.path, opened.enter_context(web_client()), self._options.most_bytes)
         return files_of(scope.path, scope.folder, self._options.most_bytes)
 
     def skip(self, skipped: Skipped) -> None:

@@ -1,4 +1,4 @@
-"""Phrases of published prompt injections, as regular expressions over folded text; see scan.py."""
+"""Phrases of published prompt injections, as regular expressions over text that scan.py folded (no underscores)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PHRASES = tuple(
         r"\b(?:start|begin|end) (?:every|each|all|your) (?:\w+ )?(?:answers?|repl(?:y|ies)|responses?|messages?)\b",
         r"\b(?:system|developer) prompt\b",
         r"\b(?:jailbreak|jailbroken|do anything now|developer mode (?:enabled|on))\b",
-        r"<\|?\s*(?:im_start|im_end|endoftext|system|assistant|begin_of_text|eot_id|start_header_id)\s*\|?>",
+        r"<\|?\s*(?:im start|im end|endoftext|system|assistant|begin of text|eot id|start header id)\s*\|?>",
         r"\[/?(?:inst|system|sys)\]|<</?sys>>|^###\s*(?:system|instruction|assistant|human)\b",
         r"^\s*(?:system|assistant|developer)\s*:\s*\S",
         r"\b(?:ignoriere?n?|vergiss|vergessen sie|missachte)\b[^.\n]{0,40}\b(?:anweisung(?:en)?|vorgaben"

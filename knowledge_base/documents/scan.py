@@ -33,6 +33,8 @@ _JOINERS = frozenset("\u200c\u200d")
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _TAGS = range(0xE0000, 0xE0080)
 _BLACK_FLAG = "\U0001f3f4"
+_WITHOUT_INVISIBLE = dict.fromkeys([*map(ord, _ZERO_WIDTH | _JOINERS | _TURNING), *_TAGS])
+_SPELLED = {tag: tag - _TAGS.start for tag in _TAGS if tag - _TAGS.start >= ord(" ")}
 
 
 def scan(title: str, sections: Iterable[Section], hidden: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -85,6 +87,8 @@ def _texts(title: str, sections: Iterable[Section]) -> Iterator[tuple[str, str]]
 
 
 def _invisible(text: str) -> Iterator[tuple[int, str]]:
+    if text.isascii():
+        return
     in_flag = False
     for position, character in enumerate(text):
         if ord(character) in _TAGS:
@@ -107,17 +111,15 @@ def _between_latin(text: str, position: int) -> bool:
 
 
 def _seen(text: str) -> str:
-    return "".join(
-        character
-        for character in text
-        if character not in _ZERO_WIDTH | _JOINERS | _TURNING and ord(character) not in _TAGS
-    )
+    return text.translate(_WITHOUT_INVISIBLE)
 
 
 def _folded(text: str) -> str:
     """The text as the phrases expect it; what tag characters spell is made readable first."""
-    spelled = "".join(chr(ord(one) - 0xE0000) if ord(one) in _TAGS and ord(one) > 0xE001F else one for one in text)
-    plain = unicodedata.normalize("NFKC", _seen(spelled)).casefold().translate(_LOOK_ALIKES).translate(_TYPOGRAPHIC)
-    without_marks = "".join(one for one in unicodedata.normalize("NFD", plain) if not unicodedata.combining(one))
-    lines = (" ".join(line.replace("*", "").replace("_", " ").split()) for line in without_marks.split("\n"))
+    folded = text.casefold()
+    if not text.isascii():
+        plain = unicodedata.normalize("NFKC", _seen(text.translate(_SPELLED))).casefold()
+        marked = unicodedata.normalize("NFD", plain.translate(_LOOK_ALIKES).translate(_TYPOGRAPHIC))
+        folded = "".join(one for one in marked if one.isascii() or not unicodedata.combining(one))
+    lines = (" ".join(line.replace("*", "").replace("_", " ").split()) for line in folded.split("\n"))
     return "\n".join(line for line in lines if line)
