@@ -29,7 +29,10 @@ STOP_WORDS = word_set(
 
 _WORD = re.compile(r"\w+", re.UNICODE)
 _GOES_ON = re.compile(r"^\W*(?:and|or|but|also|so|what about|how about|what if|now|then)\b", re.IGNORECASE)
-_POINTS_BACK = re.compile(r"\b(?:it|its|it's|this|that|that's|they|them|these|those|ones?)\b", re.IGNORECASE)
+# "That" before a subject begins a clause ("headphones that I have opened").
+_POINTS_BACK = re.compile(
+    r"\b(?:it|its|it's|this|that's|that(?!\s+(?:i|you|we|they)\b)|they|them|these|those|ones?)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)

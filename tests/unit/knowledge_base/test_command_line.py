@@ -216,6 +216,38 @@ def test_a_held_document_is_listed_shown_and_decided_on(terminal: Terminal, tmp_
     assert terminal.err == "Error: there is no document called unknown\n"
 
 
+def test_search_explains_each_stage(terminal: Terminal, tmp_path: Path, database_kind: str) -> None:
+    (tmp_path / "kettles.md").write_text(
+        "---\ntitle: Kettles\ntopic: how-to\n---\n## Descaling\nUse vinegar.\n", encoding="utf-8"
+    )
+    assert terminal.run("import", str(tmp_path)) == EXIT_OK
+
+    assert terminal.run("search", "and with vinegar, dragon?", "--after", "how to descale", "--explain") == EXIT_OK
+
+    assert "Read as: and with vinegar, dragon? | how to descale" in terminal.out
+    assert "left out, too common or unknown: dragon" in terminal.out
+    assert f"Vectors compared by: {'exact' if database_kind == 'sqlite' else 'pgvector'}" in terminal.out
+    assert "kettles > Descaling" in terminal.out
+
+
+def test_search_can_be_narrowed_and_looks_at_a_day(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "sale.md").write_text(
+        "---\ntitle: Sale\ntopic: prices\nvalid_from: 2026-04-01\n---\nAll kettles cost less.\n", encoding="utf-8"
+    )
+    assert terminal.run("import", str(tmp_path)) == EXIT_OK
+
+    assert terminal.run("search", "kettles", "--on", "2026-03-31") == EXIT_FAILED
+    assert terminal.run("search", "kettles", "--on", "2026-04-01") == EXIT_OK
+    assert terminal.run("search", "kettles", "--on", "2026-04-01", "--language", "de") == EXIT_FAILED
+
+
+def test_search_refuses_an_engine_of_another_database(terminal: Terminal, database_kind: str) -> None:
+    other = "pgvector" if database_kind == "sqlite" else "sqlite-vec"
+
+    assert terminal.run("search", "kettles", "--engine", other) == EXIT_FAILED
+    assert f"{other} cannot run" in terminal.err
+
+
 def test_search_that_finds_nothing(terminal: Terminal) -> None:
     assert terminal.run("search", "anything") == EXIT_FAILED
     assert "have the articles been imported?" in terminal.err
