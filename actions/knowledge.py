@@ -38,11 +38,13 @@ async def find_passages(question: str, here: Services, said_before: Sequence[str
 
     def find() -> list[dict[str, Any]]:
         found = here.search.find(in_conversation(question, said_before), limit=CANDIDATES)
-        # Fused ranks find the candidates; which of them is quoted first goes by nearness to the question.
-        hits = [] if found.nothing_answers else sorted(found.hits, key=lambda hit: -hit.similarity)
+        hits = [] if found.nothing_answers else list(found.hits)
+        if not found.reranked:
+            # Fused ranks find the candidates; which of them is quoted first goes by nearness to the question.
+            hits.sort(key=lambda hit: -hit.similarity)
         floor = here.relevance_floor
         if hits and found.relevance is not None:
-            # The score says that something answers: then the nearest is kept, however far it is.
+            # The score says that something answers: then the first is kept, however far it is.
             floor = min(floor, hits[0].similarity)
         return [
             {

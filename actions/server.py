@@ -32,8 +32,9 @@ ENCODER_VARIABLE = "FRONTDESK_ENCODER"
 RERANKER_VARIABLE = "FRONTDESK_RERANKER"
 RELEVANCE_VARIABLE = "FRONTDESK_RELEVANCE_FLOOR"
 DEFAULT_PORT = 5055
-# Cosine similarity below which a passage is not taken for an answer: on the development questions it keeps 82 % of
-# the open ones and 3 % of those that are none of the shop's business (docs/decisions/0005-relevance-floor.md).
+# Cosine similarity below which a passage is not taken for an answer, where no score was fitted for the encoder: on the
+# development questions it keeps 82 % of the open ones and 3 % of those that are none of the shop's business
+# (docs/decisions/0005-relevance-floor.md).
 DEFAULT_RELEVANCE_FLOOR = 0.40
 
 

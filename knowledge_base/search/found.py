@@ -42,6 +42,11 @@ class Found:
     threshold: float | None = None
 
     @property
+    def reranked(self) -> bool:
+        """Whether a reranker gave the order."""
+        return any(hit.rerank_score is not None for hit in self.hits)
+
+    @property
     def nothing_answers(self) -> bool:
         """Whether the score says that no passage answers the question."""
         return not self.hits or (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -34,13 +35,14 @@ class Found:
     hits: tuple[Hit, ...]
     relevance: float | None = None
     nothing_answers: bool = False
+    reranked: bool = False
 
 
 class FakeSearch:
     """Hits in the order of the fused ranks."""
 
-    def __init__(self, *hits: Hit, relevance: float | None = None, nothing_answers: bool = False) -> None:
-        self.found = Found(hits, relevance, nothing_answers)
+    def __init__(self, *hits: Hit, **found: Any) -> None:
+        self.found = Found(hits, **found)
         self.asked: list[tuple[Question, int]] = []
 
     def find(self, question: Question, limit: int = 5) -> Found:
@@ -107,6 +109,12 @@ async def test_where_the_score_says_that_something_answers_the_nearest_is_kept(s
     with_search(shop, FakeSearch(Hit("far", 0.31), Hit("A", 0.35), relevance=0.8))
 
     assert [passage["title"] for passage in await find_passages("x", shop.services)] == ["A"]
+
+
+async def test_a_rerankers_order_stays(shop: Shop) -> None:
+    with_search(shop, FakeSearch(Hit("first", 0.5), Hit("nearer", 0.9), reranked=True))
+
+    assert [passage["title"] for passage in await find_passages("x", shop.services)] == ["first", "nearer"]
 
 
 async def test_a_follow_up_is_read_with_the_turns_before_it(shop: Shop) -> None:
