@@ -57,7 +57,7 @@ def parse_html(content: bytes | str) -> Parsed:
 def read_fragment(content: str) -> tuple[str, tuple[Finding, ...]]:
     """The visible text of a piece of HTML as Markdown, and what it hides."""
     try:
-        root = lxml_html.fragment_fromstring(content, create_parent="div")
+        root = lxml_html.fragment_fromstring(content, create_parent="div", parser=_parser(None))
     except (etree.ParserError, ValueError):
         return "", ()
     reader = _Reader(StyleSheet(style.text or "" for style in root.iter("style")))
@@ -66,7 +66,7 @@ def read_fragment(content: str) -> tuple[str, tuple[Finding, ...]]:
 
 
 def _tree(content: bytes | str) -> lxml_html.HtmlElement:
-    parser = lxml_html.HTMLParser(encoding=None if isinstance(content, str) else _declared(content))
+    parser = _parser(None if isinstance(content, str) else _declared(content))
     try:
         root = lxml_html.document_fromstring(content, parser=parser)
     except (etree.ParserError, ValueError) as error:
@@ -79,6 +79,11 @@ def _tree(content: bytes | str) -> lxml_html.HtmlElement:
     if deepest > DEEPEST_NESTING:
         raise DocumentError(f"its elements are nested {deepest} deep; at most {DEEPEST_NESTING} are read")
     return root
+
+
+def _parser(encoding: str | None) -> lxml_html.HTMLParser:
+    """A parser without libxml2's limit of 10 MB a text, beyond which it drops the rest of the page unsaid."""
+    return lxml_html.HTMLParser(encoding=encoding, huge_tree=True)
 
 
 def _declared(content: bytes) -> str | None:

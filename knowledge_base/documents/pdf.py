@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pdfplumber
-from pdfminer.layout import LTChar, LTContainer, LTPage, LTTextBox, LTTextLine
+from pdfminer.layout import LTChar, LTContainer, LTFigure, LTPage, LTTextBox, LTTextLine
 from pdfminer.pdfdocument import PDFPasswordIncorrect
 from pdfplumber.page import Page
 from pdfplumber.utils.exceptions import PdfminerException
@@ -22,6 +22,7 @@ from knowledge_base.documents.pipe_tables import pipe_table
 from knowledge_base.documents.scan import HIDDEN_TEXT, excerpt
 
 MOST_PAGES = 3000
+LAYOUT = {"all_texts": True}  # text in embedded forms is laid out as well
 # A line is a heading if its letters are this much larger than the text's, or bold, and it is short.
 LARGER = 1.12
 LONGEST_HEADING_CHARACTERS = 120
@@ -58,7 +59,7 @@ class _Line:
 def parse_pdf(content: bytes) -> Parsed:
     """One document. Raises `DocumentError`: encrypted, broken, too long, or without text (a scan)."""
     try:
-        with pdfplumber.open(io.BytesIO(content), laparams={}) as pdf:
+        with pdfplumber.open(io.BytesIO(content), laparams=LAYOUT) as pdf:
             if len(pdf.pages) > MOST_PAGES:
                 raise DocumentError(f"has {len(pdf.pages)} pages; at most {MOST_PAGES} are read")
             lines: list[_Line] = []
@@ -114,8 +115,8 @@ def _text_lines(container: LTPage | LTContainer) -> Iterator[LTTextLine]:
     for element in container:
         if isinstance(element, LTTextLine):
             yield element
-        elif isinstance(element, LTTextBox):
-            yield from (line for line in element if isinstance(line, LTTextLine))
+        elif isinstance(element, LTTextBox | LTFigure):
+            yield from _text_lines(element)
 
 
 def _within(box: Box, table: Sequence[float]) -> bool:

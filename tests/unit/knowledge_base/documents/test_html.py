@@ -108,9 +108,17 @@ def test_a_page_in_another_encoding_is_read_by_what_it_declares() -> None:
     assert parse_html(page.encode("latin-1")).sections[0].blocks[0].text == "Crème brûlée"
 
 
-def test_elements_nested_without_end_are_refused() -> None:
+@pytest.mark.parametrize("depth", [230, 100_000])
+def test_elements_nested_without_end_are_refused(depth: int) -> None:
     with pytest.raises(DocumentError, match="nested"):
-        parse_html(b"<div>" * 230 + b"text")
+        parse_html(b"<div>" * depth + b"text")
+
+
+def test_a_very_long_text_keeps_its_end() -> None:
+    page = b"<main><p>" + b"word " * 2_200_000 + b"end</p><p>After.</p></main>"
+
+    first, last = parse_html(page).sections[0].blocks
+    assert (first.text[-8:], last.text) == ("word end", "After.")
 
 
 def test_text_after_the_last_element_is_kept() -> None:

@@ -143,6 +143,34 @@ def test_two_columns_are_read_one_after_the_other() -> None:
     assert text.index("right") > text.rindex("left")
 
 
+def with_a_form(text: str) -> bytes:
+    """A page whose text stands in an embedded form, as layout programs write it."""
+    form = f"BT /F1 12 Tf 72 700 Td ({text}) Tj ET".encode()
+    parts = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 6 0 R "
+        b"/Resources << /XObject << /Fm0 4 0 R >> >> >>",
+        b"<< /Type /XObject /Subtype /Form /BBox [0 0 612 792] /Resources << /Font << /F1 5 0 R >> >> "
+        b"/Length %d >>\nstream\n%s\nendstream" % (len(form), form),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Length 11 >>\nstream\nq /Fm0 Do Q\nendstream",
+    ]
+    file = b"%PDF-1.4\n"
+    places = []
+    for number, part in enumerate(parts, start=1):
+        places.append(len(file))
+        file += b"%d 0 obj\n%s\nendobj\n" % (number, part)
+    rows = b"".join(b"%010d 00000 n \n" % place for place in places)
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(parts) + 1)
+    end = b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(parts) + 1, len(file))
+    return file + head + rows + end
+
+
+def test_text_in_an_embedded_form_is_read() -> None:
+    assert texts(parse_pdf(with_a_form("Text in a form"))) == [((), [("Text in a form", 1)])]
+
+
 @pytest.mark.parametrize("way", ["white", "tiny", "same as the box below"])
 def test_text_that_cannot_be_seen_is_left_out_and_reported(way: str) -> None:
     def build(pdf: FPDF) -> None:
