@@ -20,13 +20,13 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.generation.datasets import fingerprint
 from benchmarks.report import Row
-from benchmarks.search import calibrate, doc2dial, plots, scale, shop
+from benchmarks.search import calibrate, doc2dial, importing, plots, scale, shop
 from knowledge_base.search.engines import ENGINE_NAMES
 from knowledge_base.search.relevance import load_relevance
 from llm_component.encoder import SentenceEncoder, load_encoder
 
 VARIABLE = "FRONTDESK_BENCHMARK_DATA"
-PARTS = ("doc2dial", "shop", "scale")
+PARTS = ("doc2dial", "shop", "scale", "import")
 NAME = "search"
 NOTES = """\
 Made by `make bench-search` (benchmarks/search). What it means: docs/knowledge.md.
@@ -40,6 +40,7 @@ Made by `make bench-search` (benchmarks/search). What it means: docs/knowledge.m
   from half a, everything here is measured on half b; the curve of both: search_relevance.png.
 - `scale_*`: synthetic passages beside the shop's. `p95_ms` is a whole search without encoding the question, `vectors`
   the engine alone, `build_s` the index from passages that are in the database; search_scale.png.
+- `import_10k`: from files to a base that can be searched, beside encoding the same texts in one call.
 """
 
 
@@ -80,6 +81,9 @@ def measured(arguments: argparse.Namespace, encoder: SentenceEncoder) -> tuple[l
     if "scale" in wanted:
         sizes, engines = arguments.sizes or list(scale.SIZES), arguments.engines or list(ENGINE_NAMES)
         rows += scale.measure(sizes, engines, encoder, arguments.seed, progress)
+    if "import" in wanted:
+        progress(f"import of {importing.PASSAGES} passages")
+        rows += importing.measure(encoder, arguments.seed)
     return rows, data
 
 

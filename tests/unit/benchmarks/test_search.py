@@ -12,7 +12,7 @@ import pytest
 from benchmarks import report
 from benchmarks.report import Row
 from benchmarks.search import __main__ as bench
-from benchmarks.search import calibrate, doc2dial, shop
+from benchmarks.search import calibrate, doc2dial, importing, shop
 from benchmarks.search.bases import fill, sqlite_base
 from benchmarks.search.ranks import document_rank, recall_rows
 from benchmarks.search.shop import Asked, ShopQuestion
@@ -143,6 +143,16 @@ def test_synthetic_passages_stand_beside_the_real_ones_and_can_be_found(tmp_path
 
     assert Counter(hit.slug.partition("-")[0] for hit in hits) == {"kettles": 2, "synthetic": 31}
     assert all(hit.vector_rank is not None and abs(hit.similarity) <= 1.0001 for hit in hits)
+
+
+def test_an_import_is_measured_beside_encoding_the_same_passages() -> None:
+    encoder = HashingEncoder(max_tokens=256)
+
+    rows = importing.measure(encoder, seed=1, passages=12)
+
+    assert [(row.dataset, row.system) for row in rows] == [("import_12", "import"), ("import_12", "encode_alone")]
+    assert all(row.value > 0 for row in rows)
+    assert len(encoder.encoded) >= 2 * 12
 
 
 def test_parts_that_did_not_run_keep_their_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
