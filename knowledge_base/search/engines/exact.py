@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from knowledge_base.encoder import Encoder
-from knowledge_base.schema import Passage
 from knowledge_base.search.engines.interface import embedded_passages, stored_vectors
 from knowledge_base.search.versions import knowledge_version
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,9 +67,7 @@ class ExactEngine:
 
     def _read(self, session: Session, version: int, before: _Matrix | None) -> _Matrix:
         """The matrix of `version`; rows that `before` has already are taken from there."""
-        wanted = embedded_passages(session, self._encoder.fingerprint())
-        if before is None:
-            self._warn_of_others(session, len(wanted))
+        wanted = embedded_passages(session, self._encoder)
         ids = np.fromiter(wanted, dtype=np.int64, count=len(wanted))
         vectors = np.empty((len(ids), self._encoder.dimension), dtype=np.float32)
         known = np.isin(ids, before.ids) if before is not None else np.zeros(len(ids), dtype=bool)
@@ -84,18 +77,3 @@ class ExactEngine:
             vectors[np.searchsorted(ids, found)] = read
         articles = np.fromiter(wanted.values(), dtype=np.int64, count=len(wanted))
         return _Matrix(version=version, ids=ids, articles=articles, vectors=vectors)
-
-    def _warn_of_others(self, session: Session, ours: int) -> None:
-        there = int(
-            session.execute(
-                select(func.count()).select_from(Passage).where(Passage.embedding.is_not(None))
-            ).scalar_one()
-        )
-        if ours < there:
-            logger.warning(
-                "%d of %d passages were embedded by another encoder than %s and are found by their words only; "
-                "import the articles again",
-                there - ours,
-                there,
-                self._encoder.name,
-            )

@@ -7,6 +7,7 @@ passage is a new row with a new id.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -14,7 +15,10 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from knowledge_base.encoder import Encoder
 from knowledge_base.schema import Article, Passage
+
+logger = logging.getLogger(__name__)
 
 # Vectors as they stand in the database: little-endian float32.
 STORED_DTYPE = np.dtype("<f4")
@@ -39,15 +43,28 @@ class VectorEngine(Protocol):
         """What the index takes in memory or on disk, beside the database's own tables."""
 
 
-def embedded_passages(session: Session, fingerprint: str) -> dict[int, int]:
-    """Passage id to article id, of all that were embedded by this encoder, in the order of the ids."""
+def embedded_passages(session: Session, encoder: Encoder) -> dict[int, int]:
+    """Passage id to article id, of all that were embedded by this encoder, in the order of the ids.
+
+    The log says how many were embedded by another.
+    """
     statement = (
-        select(Passage.id, Passage.article_id)
+        select(Passage.id, Passage.article_id, Article.encoder == encoder.fingerprint())
         .join(Article, Article.id == Passage.article_id)
-        .where(Passage.embedding.is_not(None), Article.encoder == fingerprint)
+        .where(Passage.embedding.is_not(None))
         .order_by(Passage.id)
     )
-    return {int(passage_id): int(article_id) for passage_id, article_id in session.execute(statement)}
+    rows = session.execute(statement).all()
+    ours = {int(passage_id): int(article_id) for passage_id, article_id, is_ours in rows if is_ours}
+    if len(ours) < len(rows):
+        logger.warning(
+            "%d of %d passages were embedded by another encoder than %s and are found by their words only; "
+            "import the articles again",
+            len(rows) - len(ours),
+            len(rows),
+            encoder.name,
+        )
+    return ours
 
 
 def stored_vectors(

@@ -117,7 +117,7 @@ class PgvectorEngine:
         encoder = self._encoder.fingerprint()
         session.execute(text(_STALE), {"encoder": encoder})
         there = set(session.scalars(text("SELECT passage_id FROM passage_vectors")))
-        new = [passage_id for passage_id in embedded_passages(session, encoder) if passage_id not in there]
+        new = [passage_id for passage_id in embedded_passages(session, self._encoder) if passage_id not in there]
         if len(new) >= REBUILT_FROM:
             session.execute(text(f"DROP INDEX IF EXISTS {self._index}"))
         cursor = session.connection().connection.cursor()

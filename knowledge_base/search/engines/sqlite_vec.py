@@ -95,8 +95,8 @@ class SqliteVecEngine:
         return sorted(((int(row), 1.0 - float(distance)) for row, distance in rows), key=lambda hit: (-hit[1], hit[0]))
 
     def size_bytes(self) -> int:
-        """Of the index file."""
-        return self.path.stat().st_size if self.path.exists() else 0
+        """Of the index file and the log beside it that has not been taken into it yet."""
+        return sum(file.stat().st_size for file in self.path.parent.glob(f"{self.path.name}*"))
 
     def _connection(self) -> Any:
         """This thread's connection. The file is made where it is missing."""
@@ -119,7 +119,7 @@ class SqliteVecEngine:
         return None if row is None else int(row[0])
 
     def _fill(self, connection: Any, session: Session) -> None:
-        wanted = embedded_passages(session, self._encoder.fingerprint())
+        wanted = embedded_passages(session, self._encoder)
         there = {int(row[0]) for row in connection.execute("SELECT id FROM passages")}
         for gone in there - wanted.keys():
             connection.execute("DELETE FROM vectors WHERE rowid = ?", (gone,))
