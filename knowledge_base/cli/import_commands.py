@@ -60,7 +60,12 @@ def _show_report(context: Context, report: ImportReport, seconds: float, *, dry_
     for skipped in report.skipped:
         context.err.print(f"Skipped: {skipped.source}: {skipped.reason}", markup=False)
     if report.skipped:
-        context.err.print(f"Error: {len(report.skipped)} could not be read; what was imported of them before stays.")
+        first = report.skipped[0]  # `make run` shows this line only
+        context.err.print(
+            f"Error: {len(report.skipped)} could not be read, first {first.source}: {first.reason}. "
+            "What was imported of them before stays.",
+            markup=False,
+        )
 
 
 def review_list(context: Context, arguments: argparse.Namespace) -> int:

@@ -167,7 +167,7 @@ def test_import_names_what_it_skips_and_the_exit_code_says_so(terminal: Terminal
     assert "1 added, 0 changed" in terminal.out
     assert "Skipped: bad.md: the front matter is not valid YAML" in terminal.err
     assert "Skipped: empty.pdf: is empty" in terminal.err
-    assert "Error: 2 could not be read" in terminal.err
+    assert "Error: 2 could not be read, first bad.md: the front matter is not valid YAML" in terminal.err
 
 
 def test_import_of_nothing_changes_nothing(terminal: Terminal, tmp_path: Path) -> None:
