@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && echo "$$python" && break; done)
 
 .PHONY: help setup llm-env prepare run shell train model test test-llm lint format lock seed \
-	bench-numbers bench-llm bench-stream bench-groundedness bench-generation bench-training bench-bias clean
+	bench-numbers bench-llm bench-stream bench-groundedness bench-generation bench-training bench-bias bench-search clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -88,6 +88,9 @@ bench-training: llm-env ## Measure the speed of training beside the Trainer of t
 
 bench-bias: setup ## Look for stereotypes and rude words in a model (ARGS='--data FOLDER ...')
 	@exec $(PYTHON_IN_VENV) -m benchmarks.bias $(ARGS)
+
+bench-search: setup ## Measure the search of the knowledge base (ARGS='--data FOLDER --only shop ...')
+	@exec $(PYTHON_IN_VENV) -m benchmarks.search $(ARGS)
 
 clean: ## Remove what is made from the sources; the environments and the database stay
 	@rm -rf models results .rasa data/nlu/lookups var/log var/cache .ruff_cache .mypy_cache .pytest_cache

@@ -14,6 +14,8 @@ ENVIRONMENT = {
     "FRONTDESK_SMTP_URL": "mail server; without one, mails stay in table outbox",
     "FRONTDESK_RELEVANCE_FLOOR": "similarity from which a passage is quoted",
     "FRONTDESK_ENCODER": "folder or hub id of the articles' sentence encoder",
+    "FRONTDESK_SEARCH_ENGINE": "exact, sqlite-vec or pgvector: what compares the articles' vectors",
+    "FRONTDESK_RERANKER": "folder or hub id of a cross-encoder that reads question and passage together",
     "FRONTDESK_LLM_URL": "the language model's server, which sums up conversations for tickets",
     "FRONTDESK_LLM_SECRET": "its shared secret",
     "FRONTDESK_LLM_SUMMARY_SECONDS": "how long a summary may take; 0: none",
@@ -41,12 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from actions.server import serve
     from frontdesk.brand import BrandError
     from frontdesk.language_model import LanguageModelSettingsError
+    from knowledge_base.search.engines import EngineError
     from knowledge_base.settings import SettingsError
     from llm_component.encoder import EncoderError
 
     try:
         serve()
-    except (SettingsError, BrandError, EncoderError, LanguageModelSettingsError) as error:
+    except (SettingsError, BrandError, EncoderError, EngineError, LanguageModelSettingsError) as error:
         print(f"The action server cannot start: {error}", file=sys.stderr)
         return 1
     return 0

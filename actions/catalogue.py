@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from rasa_sdk.executor import CollectingDispatcher
@@ -13,6 +12,7 @@ from actions.wording import day, money, phrase
 from frontdesk.brand import Brand
 from knowledge_base import catalog
 from knowledge_base.catalog import ProductView
+from knowledge_base.product_questions import ProductFacts, asked_specifications
 
 # Which response answers which intent about one product.
 TOPICS = {
@@ -75,7 +75,7 @@ async def describe(
     dispatcher: CollectingDispatcher, product: ProductView, topic: str, text: str, here: Services
 ) -> None:
     """Answers a question about one product from the catalogue."""
-    rows = _asked_rows(product, text)
+    rows = asked_specifications(product, text) or list(product.specifications.items())
     dispatcher.utter_message(
         response=f"utter_product_{topic}",
         name=product.name,
@@ -89,20 +89,19 @@ async def describe(
     )
 
 
-def _asked_rows(product: ProductView, text: str) -> list[tuple[str, str]]:
-    """Specification rows that the question names ("how heavy" → Weight), or all of them."""
-    words = set(re.findall(r"[a-z]{3,}", text.lower())) - set(re.findall(r"[a-z]{3,}", product.name.lower()))
-    for hint, meant in _SPECIFICATION_HINTS.items():
-        if hint in words:
-            words.add(meant)
-    rows = list(product.specifications.items())
-    named = [(label, value) for label, value in rows if words & set(re.findall(r"[a-z]{3,}", label.lower()))]
-    return named or rows
-
-
-_SPECIFICATION_HINTS = {
-    "heavy": "weight", "weigh": "weight", "weighs": "weight", "big": "dimensions", "size": "dimensions",
-    "large": "dimensions", "tall": "dimensions", "wide": "dimensions", "watts": "power", "watt": "power",
-    "powerful": "power", "litres": "capacity", "hold": "capacity", "holds": "capacity", "long": "cord",
-    "loud": "noise", "quiet": "noise", "last": "battery", "lasts": "battery", "charge": "charging",
-}  # fmt: skip
+def fact_passage(facts: ProductFacts, here: Services) -> dict[str, Any]:
+    """Facts from the catalogue in the form of a passage, to be quoted and cited like one of an article."""
+    lines = [phrase("fact", label=label, value=value) for label, value in facts.specifications]
+    if facts.price:
+        lines.append(phrase("fact_price", price=money(facts.product.price, here.brand)))
+    if facts.stock:
+        lines.append(phrase("fact_stock", stock=stock_text(facts.product)))
+    text = "\n".join(lines)
+    return {
+        "title": facts.product.name,
+        "heading": "",
+        "url": facts.product.url,
+        "text": text,
+        "similarity": 1.0,
+        "quote": text,
+    }

@@ -62,7 +62,9 @@ class Database:
         engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
         self.engine: Engine = engine
         self._writing: Engine = engine.execution_options(frontdesk_writes=True)
-        self._reading: Engine = engine.execution_options(frontdesk_writes=False, postgresql_readonly=True)
+        # A reader sees one moment, as on SQLite, even if an import commits between two of its statements.
+        snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reading: Engine = engine.execution_options(frontdesk_writes=False, postgresql_readonly=True, **snapshot)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

@@ -1,152 +1,188 @@
-"""Brings a folder of articles into the database: what changed is cut and embedded anew, what left is retired."""
+"""Imports documents: what changed is cut and embedded anew, what left is retired, what cannot be read is skipped."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
-
 from frontdesk.brand import Brand
-from knowledge_base.articles import ArticleError, SourceArticle, read_articles
+from knowledge_base import article_writer
 from knowledge_base.database import Database
+from knowledge_base.documents.document import Document, DocumentError
+from knowledge_base.documents.sources import DEFAULT_MOST_BYTES, Raw, Skipped, Sources, files_of
 from knowledge_base.encoder import Encoder
-from knowledge_base.passages import CutPassage, cut, in_context
-from knowledge_base.schema import Article, KnowledgeState, Passage
+from knowledge_base.import_batch import EMBEDDING_DTYPE, Change, ImportBatch, verb_for
+from knowledge_base.import_scope import scope_of
+from knowledge_base.locks import serialise
 
-__all__ = ["ArticleError", "ImportReport", "Progress", "import_articles"]
+__all__ = [
+    "EMBEDDING_DTYPE",
+    "Change",
+    "DocumentError",
+    "ImportOptions",
+    "ImportReport",
+    "Progress",
+    "Skipped",
+    "import_articles",
+]
 
 Progress = Callable[[int, int, str], None]
-"""Called before each article with how many are done, how many there are, and its slug."""
+"""Called before each document with how many are done, how many there are as far as is known, and its slug."""
 
-EMBEDDING_DTYPE = "<f4"
-"""Passages keep their vectors as little-endian float32."""
+SITEMAP_ENDING = ".xml"
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What an import may be told.
+
+    Parameters that control what goes live:
+        draft: new and changed documents wait to be published.
+        dry_run: say what would happen and change nothing.
+    Parameters that control the reading:
+        most_bytes: larger files and pages are skipped.
+    """
+
+    draft: bool = False
+    dry_run: bool = False
+    most_bytes: int = DEFAULT_MOST_BYTES
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """How many articles an import added, changed, left and retired, and how many passages there are now."""
+    """How many articles an import added, changed, left and retired, and how many live passages there are now."""
 
     added: int
     changed: int
     unchanged: int
     retired: int
     passages: int
+    skipped: tuple[Skipped, ...] = ()
+    changes: tuple[Change, ...] = field(default=(), compare=False)
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Slugs of the documents that now wait for approval, because the scan found something."""
+        return tuple(change.slug for change in self.changes if change.status == "held")
 
 
 def import_articles(
     database: Database,
     encoder: Encoder,
-    folder: Path,
+    path: Path,
     brand: Brand,
     *,
     now: datetime,
+    options: ImportOptions | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Make the database hold the articles of `folder`, with the shop's placeholders filled in.
+    """Make the database hold the documents of a file, a folder or a sitemap file.
 
-    An article is imported anew when its text, its address or the encoder changed. Each goes in with a transaction of
-    its own, so that a service that reads meanwhile never waits long and never sees half an article. All files are
-    read and checked before the first is written; a folder without articles changes nothing. Raises `ArticleError`
-    and `DatabaseUnavailable`.
+    A document is imported anew when it, the encoder or the way of importing changed; passages that stayed the same
+    keep their vectors. What the collection had from `path` and is no longer there is retired; a source that cannot be
+    read is skipped, and what was imported of it before stays. Whole documents go in with a transaction each batch,
+    so that a crash leaves a consistent base, which the next import completes. Nothing is changed where not one document
+    can be read. Raises `DocumentError`, `TokenBudgetError` and `DatabaseUnavailable`.
     """
-    sources = read_articles(Path(folder), brand)
-    with database.reading() as session:
-        rows = session.scalars(select(Article).where(Article.retired_at.is_(None)))
-        present = {row.slug: (row.content_hash, row.encoder) for row in rows}
-    counts = {"added": 0, "changed": 0, "unchanged": 0}
-    for done, source in enumerate(sources):
-        if progress is not None:
-            progress(done, len(sources), source.slug)
-        before = present.get(source.slug)
-        if before == (source.content_hash, encoder.fingerprint()):
-            counts["unchanged"] += 1
-            continue
-        passages = _cut(source, encoder)
-        # Embedding takes time: it is done before the transaction takes the lock.
-        vectors = encoder.encode([_embedded(source, passage, place) for place, passage in enumerate(passages)])
-        with database.transaction() as session:
-            _write(session, source, passages, vectors, encoder, now)
-        counts["added" if before is None else "changed"] += 1
-    with database.transaction() as session:
-        retired = _retire(session, sorted(set(present) - {source.slug for source in sources}), encoder, now)
-        passage_count = session.scalar(select(func.count()).select_from(Passage)) or 0
+    run = _Run(database, encoder, path, now, options or ImportOptions())
+    with ExitStack() as opened:
+        sources = Sources(run.raws(opened), brand)
+        for done, found in enumerate(sources):
+            if isinstance(found, Skipped):
+                run.skip(found)
+                continue
+            if progress is not None:
+                progress(done, sources.total, found.slug)
+            run.take(found)
+    report = run.finish()
     if progress is not None:
-        progress(len(sources), len(sources), "")
-    return ImportReport(**counts, retired=retired, passages=passage_count)
+        progress(sources.total, sources.total, "")
+    return report
 
 
-def _cut(source: SourceArticle, encoder: Encoder) -> list[CutPassage]:
-    try:
-        return cut(source.title, source.body, encoder.count_tokens, encoder.max_tokens)
-    except ValueError as error:
-        raise ArticleError(f"{source.slug}.md: {error}") from error
+class _Run:
+    """One import: what it compares with, and what it found so far."""
 
+    def __init__(self, database: Database, encoder: Encoder, path: Path, now: datetime, options: ImportOptions) -> None:
+        self._database, self._encoder, self._now, self._options = database, encoder, now, options
+        with database.reading() as session:
+            self._stored = article_writer.stored(session)
+        self._scope = scope_of(path, {one.collection for one in self._stored.values()})
+        self._batch = ImportBatch(database, encoder, self._scope.collection, draft=options.draft, now=now)
+        self._seen: set[str] = set()
+        self._skipped: list[Skipped] = []
+        self._changes: list[Change] = []
+        self._unchanged = 0
 
-def _embedded(source: SourceArticle, passage: CutPassage, place: int) -> str:
-    """What stands for a passage in vector space: the first one carries the article's keywords too."""
-    if place == 0 and source.keywords:
-        return in_context(f"{source.title} ({', '.join(source.keywords)})", passage.heading, passage.text)
-    return passage.embedded
+    def raws(self, opened: ExitStack) -> list[Raw]:
+        """Where the documents are; what must stay open while they are read goes onto `opened`."""
+        scope = self._scope
+        if scope.path.suffix.lower() == SITEMAP_ENDING:
+            from knowledge_base.documents.sitemap import pages_of, web_client
 
+            return pages_of(scope.path, opened.enter_context(web_client()), self._options.most_bytes)
+        return files_of(scope.path, scope.folder, self._options.most_bytes)
 
-def _write(
-    session: Session,
-    source: SourceArticle,
-    passages: list[CutPassage],
-    vectors: np.ndarray,
-    encoder: Encoder,
-    now: datetime,
-) -> None:
-    article = session.scalars(select(Article).where(Article.slug == source.slug)).one_or_none()
-    if article is None:
-        article = Article(slug=source.slug)
-        session.add(article)
-    article.title = source.title
-    article.category = source.category
-    article.url = source.url
-    article.content_hash = source.content_hash
-    article.encoder = encoder.fingerprint()
-    article.imported_at = now
-    article.retired_at = None
-    # The old passages go first: their places are taken by the new ones.
-    article.passages = []
-    session.flush()
-    article.passages = [
-        Passage(
-            position=position,
-            title=passage.title,
-            heading=passage.heading,
-            text=passage.text,
-            token_count=passage.token_count,
-            embedding=np.asarray(vector, dtype=EMBEDDING_DTYPE).tobytes(),
+    def skip(self, skipped: Skipped) -> None:
+        """Note a source that cannot be read."""
+        self._skipped.append(skipped)
+
+    def take(self, document: Document) -> None:
+        """Compare a document with what is stored of it, and queue it where it differs."""
+        before = self._stored.get(document.slug)
+        if before is not None and before.collection != self._scope.collection and not before.is_retired:
+            self.skip(Skipped(document.source, f"{document.slug} is a document of {before.collection} already"))
+            return
+        self._seen.add(document.slug)
+        if before is not None and before.equals(document, self._encoder) and not before.is_retired:
+            self._unchanged += 1
+        elif self._options.dry_run:
+            draft = self._options.draft or document.fields.draft
+            status = "held" if document.findings else "draft" if draft else "published"
+            self._changes.append(Change(verb_for(before), document.slug, status, document.source))
+        else:
+            self._batch.add(document, before)
+
+    def finish(self) -> ImportReport:
+        """Write what waits, retire what is gone, and tell what was done."""
+        if not self._seen:
+            # A mistyped folder, most likely; taken at its word it would retire every article there is.
+            reasons = "".join(f"\n{one.source}: {one.reason}" for one in self._skipped)
+            raise DocumentError(
+                f"{self._scope.path}: there is no document that can be read; nothing was changed{reasons}"
+            )
+        self._batch.flush()
+        skipped_sources = {one.source for one in self._skipped}
+        gone = sorted(
+            slug
+            for slug, one in self._stored.items()
+            if slug not in self._seen
+            and not one.is_retired
+            and one.source not in skipped_sources
+            and self._scope.covers(one.collection, one.source)
         )
-        for position, (passage, vector) in enumerate(zip(passages, vectors, strict=True))
-    ]
-    _next_version(session, encoder, now)
-
-
-def _retire(session: Session, slugs: list[str], encoder: Encoder, now: datetime) -> int:
-    """Take the passages of articles that left out of the search; the articles stay on record."""
-    for article in session.scalars(select(Article).where(Article.slug.in_(slugs))):
-        article.passages = []
-        article.retired_at = now
-    if slugs:
-        _next_version(session, encoder, now)
-    return len(slugs)
-
-
-def _next_version(session: Session, encoder: Encoder, now: datetime) -> None:
-    """Tell every running search that what it has in memory is out of date."""
-    session.execute(
-        update(KnowledgeState).values(
-            version=KnowledgeState.version + 1,
-            encoder=encoder.fingerprint(),
-            dimension=encoder.dimension,
-            updated_at=now,
+        if gone and not self._options.dry_run:
+            with self._database.transaction() as session:
+                serialise(session, article_writer.KNOWLEDGE_LOCK)
+                article_writer.retire(session, gone, self._now)
+                article_writer.next_version(session, self._now, self._encoder)
+        with self._database.reading() as session:
+            passages = article_writer.count_live_passages(session)
+        changes = [
+            *self._changes,
+            *self._batch.changes,
+            *(Change("retired", slug, "retired", self._stored[slug].source) for slug in gone),
+        ]
+        verbs = [change.verb for change in changes]
+        return ImportReport(
+            added=verbs.count("added"),
+            changed=verbs.count("changed"),
+            unchanged=self._unchanged + self._batch.unchanged,
+            retired=verbs.count("retired"),
+            passages=passages,
+            skipped=tuple(self._skipped),
+            changes=tuple(changes),
         )
-    )

@@ -2,11 +2,14 @@
 
 from knowledge_base.column_types import Base
 from knowledge_base.schema_knowledge import (
+    ARTICLE_STATES,
     VOUCHER_KINDS,
     Article,
+    ArticleProduct,
     KnowledgeState,
     Passage,
     Policy,
+    ShelvedPassage,
     Store,
     Voucher,
 )
@@ -48,6 +51,7 @@ from knowledge_base.schema_shop import (
 )
 
 __all__ = [
+    "ARTICLE_STATES",
     "CLAIM_STATES",
     "DELIVERY_METHODS",
     "NUMBER_OFFSET",
@@ -63,6 +67,7 @@ __all__ = [
     "VOUCHER_KINDS",
     "Address",
     "Article",
+    "ArticleProduct",
     "Base",
     "Category",
     "Claim",
@@ -80,6 +85,7 @@ __all__ = [
     "Refund",
     "Return",
     "ReturnItem",
+    "ShelvedPassage",
     "Shipment",
     "ShipmentEvent",
     "Stock",

@@ -52,7 +52,7 @@ class SentenceEncoder:
             return np.zeros((0, self.dimension), dtype=np.float32)
         with self._lock:
             vectors = self._model.encode(
-                [_encodable(text) for text in texts],
+                [encodable(text) for text in texts],
                 batch_size=BATCH_SIZE,
                 normalize_embeddings=True,
                 convert_to_numpy=True,
@@ -63,7 +63,7 @@ class SentenceEncoder:
     def count_tokens(self, text: str) -> int:
         """How many tokens `text` takes of `max_tokens`, the special ones at both ends included."""
         with self._lock:
-            tokens = self._model.tokenizer(_encodable(text), truncation=False, padding=False, verbose=False)
+            tokens = self._model.tokenizer(encodable(text), truncation=False, padding=False, verbose=False)
         return len(tokens["input_ids"])
 
     def fingerprint(self) -> str:
@@ -79,13 +79,13 @@ def load_encoder(name: str | None = None, device: str = "cpu") -> SentenceEncode
     are not the ones this project was built on.
     """
     if not name or name in (DEFAULT_NAME, DEFAULT_HUB_ID):
-        folder = packaged_folder() or _snapshot(DEFAULT_HUB_ID)
+        folder = packaged_folder() or hub_folder(DEFAULT_HUB_ID)
         label, expected = DEFAULT_NAME, DEFAULT_WEIGHTS_SHA256
     elif Path(name).expanduser().is_dir():
         folder = Path(name).expanduser().resolve()
         label, expected = folder.name, None
     else:
-        folder, label, expected = _snapshot(name), name, None
+        folder, label, expected = hub_folder(name), name, None
     weights = weights_sha256(folder)
     if expected is not None and weights != expected:
         raise EncoderError(
@@ -127,7 +127,7 @@ def weights_sha256(folder: Path) -> str:
     return hashlib.sha256(listing.encode()).hexdigest()
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """`text` without halves of surrogate pairs, which JSON may carry and tokenizers refuse."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
@@ -140,7 +140,7 @@ def _file_sha256(file: Path) -> str:
     return digest.hexdigest()
 
 
-def _snapshot(hub_id: str) -> Path:
+def hub_folder(hub_id: str) -> Path:
     """The folder of a hub model, from the local cache where it is there."""
     from huggingface_hub import snapshot_download
 

@@ -5,10 +5,24 @@ from __future__ import annotations
 import argparse
 from datetime import date
 
-from knowledge_base.cli import conversation_commands, demo_commands, knowledge_commands, shop_commands
+from knowledge_base.cli import (
+    conversation_commands,
+    demo_commands,
+    import_commands,
+    knowledge_commands,
+    shop_commands,
+)
+from knowledge_base.documents.sources import DEFAULT_MOST_BYTES
 from knowledge_base.erase import CONVERSATIONS_KEPT_FOR
+from knowledge_base.schema import ARTICLE_STATES
+from knowledge_base.search.engines import ENGINE_NAMES
 
-EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 no usable database, 4 would delete customers' data."
+Commands = argparse._SubParsersAction  # has no public name
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 no usable database, 4 would delete customers' data, "
+    "5 imported, but for documents that could not be read."
+)
 DEFAULT_LIMIT = 5
 MOST_DAYS = 36500  # a hundred years; a date so far back can still be computed
 
@@ -32,14 +46,22 @@ def build_parser() -> argparse.ArgumentParser:
     demo.add_argument("--json", action="store_true", help="as JSON")
     demo.set_defaults(command=demo_commands.demo)
 
-    import_ = commands.add_parser("import", help="bring a folder of articles into the database")
-    import_.add_argument("path", help="folder with Markdown files, for example data/knowledge")
-    import_.set_defaults(command=knowledge_commands.import_)
+    _add_import(commands)
+    _add_review(commands)
 
     search = commands.add_parser("search", help="show the passages that a question finds")
     search.add_argument("query")
     search.add_argument("--limit", type=_positive, default=DEFAULT_LIMIT, help=f"default: {DEFAULT_LIMIT}")
     search.add_argument("--category", help="only articles of this category or topic, for example kettles or returns")
+    search.add_argument("--product", help="articles about this product, and those about no one product")
+    search.add_argument("--language", help="only articles in this language, for example en")
+    search.add_argument("--audience", help="articles for this audience too; default: only those for everyone")
+    search.add_argument("--on", type=date.fromisoformat, metavar="DATE", help="what holds on this day; default: today")
+    search.add_argument(
+        "--after", action="append", default=[], metavar="TEXT", help="a turn said before, oldest first; may be repeated"
+    )
+    search.add_argument("--engine", choices=ENGINE_NAMES, help="default: FRONTDESK_SEARCH_ENGINE, or the database's")
+    search.add_argument("--explain", action="store_true", help="show ranks and scores of each stage")
     search.set_defaults(command=knowledge_commands.search)
 
     show = commands.add_parser("show", help="show a record, as an operator of the shop")
@@ -73,6 +95,37 @@ def build_parser() -> argparse.ArgumentParser:
     purge.add_argument("--dry-run", action="store_true", help="say how many it would be and change nothing")
     purge.set_defaults(command=conversation_commands.purge)
     return parser
+
+
+def _add_import(commands: Commands) -> None:
+    import_ = commands.add_parser("import", help="bring documents into the database")
+    import_.add_argument("path", help="file, folder (such as data/knowledge) or sitemap file")
+    import_.add_argument("--dry-run", action="store_true", help="say what would happen and change nothing")
+    import_.add_argument("--draft", action="store_true", help="what is new or changed waits to be approved")
+    import_.add_argument(
+        "--max-megabytes", type=_positive, default=DEFAULT_MOST_BYTES >> 20, metavar="N",
+        help=f"larger files are skipped; default: {DEFAULT_MOST_BYTES >> 20}",
+    )  # fmt: skip
+    import_.set_defaults(command=import_commands.import_)
+
+
+def _add_review(commands: Commands) -> None:
+    review = commands.add_parser("review", help="decide on documents that wait to go live")
+    decisions = review.add_subparsers(required=True, metavar="DECISION")
+    listed = decisions.add_parser("list", help="show what is held or a draft, and what was found in it")
+    listed.add_argument("--status", choices=ARTICLE_STATES, help="show the documents of this state instead")
+    listed.set_defaults(command=import_commands.review_list)
+    shown = decisions.add_parser("show", help="show one document with its passages")
+    shown.add_argument("slug")
+    shown.set_defaults(command=import_commands.review_show)
+    for name, help_, command in (
+        ("approve", "publish documents as they are now", import_commands.review_approve),
+        ("reject", "take documents out of the search", import_commands.review_reject),
+    ):
+        decision = decisions.add_parser(name, help=help_)
+        decision.add_argument("slugs", nargs="+", metavar="SLUG")
+        decision.add_argument("--by", help="who decides; default: the user at the terminal")
+        decision.set_defaults(command=command)
 
 
 def _positive(text: str) -> int:

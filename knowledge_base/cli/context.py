@@ -14,6 +14,7 @@ from sqlalchemy import inspect
 from frontdesk.brand import Brand, load_brand
 from knowledge_base.database import Database
 from knowledge_base.encoder import Encoder
+from knowledge_base.search.reranking import Reranker
 from knowledge_base.settings import DatabaseSettings
 
 EXIT_OK = 0
@@ -21,6 +22,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2  # argparse's own
 EXIT_DATABASE = 3
 EXIT_REFUSED = 4  # it would delete customers' data
+EXIT_SKIPPED = 5  # imported, but for documents that could not be read
 
 
 class CommandFailed(Exception):
@@ -36,6 +38,7 @@ class Context:
     """Handed to every command; what it does not use is not opened."""
 
     encoder_factory: Callable[[], Encoder]
+    reranker_factory: Callable[[], Reranker | None] = lambda: None
     # soft_wrap: lines are cut by the terminal, not by us, so that logs and pipes get them whole.
     out: Console = field(default_factory=lambda: Console(soft_wrap=True, highlight=False))
     err: Console = field(default_factory=lambda: Console(stderr=True, soft_wrap=True, highlight=False))

@@ -1,63 +1,86 @@
-"""Commands on articles: `import` and `search`."""
+"""The command `search`."""
 
 from __future__ import annotations
 
 import argparse
-import time
-from pathlib import Path
+import os
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
 
 from knowledge_base.cli.context import EXIT_FAILED, EXIT_OK, CommandFailed, Context
-from knowledge_base.importer import ImportReport, import_articles
-from knowledge_base.importer import Progress as ProgressCallback
-from knowledge_base.search import KnowledgeSearch, PassageHit
+from knowledge_base.search import Filters, Found, KnowledgeSearch, PassageHit, Question
+from knowledge_base.search.engines import EngineError
+from knowledge_base.search.engines.choice import ENGINE_VARIABLE
+from knowledge_base.search.relevance import SIGNS
 
 EXCERPT_CHARACTERS = 200
-
-
-def import_(context: Context, arguments: argparse.Namespace) -> int:
-    """Bring a folder of articles into the database."""
-    database = context.prepared_database()
-    brand = context.brand
-    folder = Path(arguments.path)
-    if not folder.is_dir():  # before the encoder, which takes seconds to load
-        raise CommandFailed(f"there is no folder {folder}")
-    context.out.print("Loading the encoder ...")
-    encoder = context.encoder_factory()
-    started = time.monotonic()
-
-    def run(progress: ProgressCallback) -> ImportReport:
-        return import_articles(database, encoder, folder, brand, now=context.now(), progress=progress)
-
-    if context.out.is_terminal:
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-        with Progress(*columns, console=context.out, transient=True) as bar:
-            task = bar.add_task("")
-            report = run(lambda done, total, slug: bar.update(task, completed=done, total=total, description=slug))
-    else:
-        report = run(
-            lambda done, total, slug: context.out.print(f"{done + 1}/{total} {slug}", markup=False) if slug else None
-        )
-    context.out.print(
-        f"Articles: {report.added} added, {report.changed} changed, {report.unchanged} unchanged, "
-        f"{report.retired} retired; {report.passages} passages, in {time.monotonic() - started:.1f} s."
-    )
-    return EXIT_OK
 
 
 def search(context: Context, arguments: argparse.Namespace) -> int:
     """Show the passages that a question finds."""
     database = context.prepared_database()
-    found = KnowledgeSearch(database, context.encoder_factory()).search(
-        arguments.query, limit=arguments.limit, category=arguments.category
+    encoder = context.encoder_factory()
+    day = arguments.on or context.now().date()
+    filters = Filters(
+        category=arguments.category,
+        product=arguments.product,
+        language=arguments.language,
+        audience=arguments.audience,
     )
-    if not found:
+    question = Question(arguments.query, tuple(arguments.after))
+    try:
+        finder = KnowledgeSearch(
+            database,
+            encoder,
+            engine_name=arguments.engine or os.environ.get(ENGINE_VARIABLE),
+            reranker=context.reranker_factory(),
+            today=lambda: day,
+        )
+        found = finder.find(question, limit=arguments.limit, filters=filters)
+    except EngineError as error:
+        raise CommandFailed(str(error)) from error
+    if not found.hits:
         context.err.print("Nothing was found; have the articles been imported?")
         return EXIT_FAILED
-    for rank, hit in enumerate(found, start=1):
+    if arguments.explain:
+        _explain(context, found)
+    for rank, hit in enumerate(found.hits, start=1):
         context.out.print(_shown(rank, hit), markup=False)
+    if found.nothing_answers:
+        context.out.print("Nothing here answers this: the relevance lies below the threshold.")
     return EXIT_OK
+
+
+def _explain(context: Context, found: Found) -> None:
+    """Each stage with its ranks and scores."""
+    context.out.print(f"Read as: {' | '.join(found.question.splitlines())}", markup=False)
+    context.out.print(f"Full text asked for: {', '.join(found.words) or 'nothing'}", markup=False)
+    if found.left_out:
+        context.out.print(f"  left out, too common or unknown: {', '.join(found.left_out)}", markup=False)
+    context.out.print(f"Vectors compared by: {found.engine}", markup=False)
+    if found.relevance is None:
+        context.out.print("Relevance: no score was fitted for this encoder")
+    else:
+        context.out.print(f"Relevance: {found.relevance:.2f}, threshold {found.threshold:.2f}")
+        signs = ", ".join(f"{name} {value:.2f}" for name, value in zip(SIGNS, found.signs, strict=True))
+        context.out.print(f"  from {signs}")
+    table = Table("passage", "text rank", "text score", "vector rank", "cosine", "fused rank", "fused", "rerank")
+    for hit in found.hits:
+        table.add_row(
+            f"{hit.slug} > {hit.heading}" if hit.heading else hit.slug,
+            _number(hit.text_rank),
+            _number(hit.text_score, 3),
+            _number(hit.vector_rank),
+            f"{hit.similarity:.3f}",
+            str(hit.fused_rank),
+            f"{hit.score:.4f}",
+            _number(hit.rerank_score, 3),
+        )
+    context.out.print(table)
+
+
+def _number(value: float | None, places: int = 0) -> str:
+    return "-" if value is None else f"{value:.{places}f}"
 
 
 def _shown(rank: int, hit: PassageHit) -> str:
@@ -65,5 +88,6 @@ def _shown(rank: int, hit: PassageHit) -> str:
     if len(excerpt) > EXCERPT_CHARACTERS:
         excerpt = f"{excerpt[:EXCERPT_CHARACTERS].rsplit(' ', 1)[0]} ..."
     heading = f" > {hit.heading}" if hit.heading else ""
+    page = f", page {hit.page}" if hit.page else ""
     ranks = f"text {hit.text_rank or '-'}, vector {hit.vector_rank or '-'}, similarity {hit.similarity:.2f}"
-    return f"{rank}. {hit.score:.4f} ({ranks})  {hit.title}{heading}\n   {excerpt}\n"
+    return f"{rank}. {hit.score:.4f} ({ranks})  {hit.title}{heading}{page}\n   {excerpt}\n"

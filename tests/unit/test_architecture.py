@@ -34,7 +34,7 @@ ROOMS = {
     "knowledge_base": Room(
         frozenset({"frontdesk"}),
         frozenset({"sqlalchemy"}),
-        where=(("__main__", "llm_component.encoder"), ("cli", "llm_component.encoder")),
+        where=(("__main__", "llm_component.encoder"), ("__main__", "llm_component.reranker")),
     ),
     "llm_component": Room(frozenset(), frozenset({"torch", "transformers", "sentence_transformers"})),
     "rasa_addons": Room(
@@ -45,7 +45,11 @@ ROOMS = {
         # A ticket's summary is asked for over HTTP: neither the client nor the wire form needs torch.
         frozenset({"frontdesk", "knowledge_base", "llm_component.client", "llm_component.protocol"}),
         frozenset({"rasa_sdk", "sqlalchemy"}),
-        where=(("server", "llm_component.encoder"), ("__main__", "llm_component.encoder")),
+        where=(
+            ("server", "llm_component.encoder"),
+            ("server", "llm_component.reranker"),
+            ("__main__", "llm_component.encoder"),
+        ),
     ),
 }
 

@@ -30,6 +30,8 @@ def start(*arguments: str) -> subprocess.CompletedProcess[str]:
         "FRONTDESK_SMTP_URL",
         "FRONTDESK_RELEVANCE_FLOOR",
         "FRONTDESK_ENCODER",
+        "FRONTDESK_SEARCH_ENGINE",
+        "FRONTDESK_RERANKER",
         "FRONTDESK_BRAND_FILE",
     ],
 )

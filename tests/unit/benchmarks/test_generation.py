@@ -117,14 +117,14 @@ def test_gold_of_a_question_on_articles_is_the_article() -> None:
 
 def test_passages_become_articles_that_the_shop_can_read(tmp_path: Path) -> None:
     from frontdesk.brand import load_brand
-    from knowledge_base.articles import read_articles
+    from knowledge_base.documents.sources import Sources, files_of
 
     parts = [("a", "Costs", "£5"), ("b", "Care", "Wipe.")]
     passages = [HeldOutPassage(name, "new", 'A "new" one', heading, text) for name, heading, text in parts]
     shop.write_articles(passages, tmp_path / "new")
-    (article,) = read_articles(tmp_path, load_brand())
+    (article,) = Sources(files_of(tmp_path, tmp_path, 10_000), load_brand())
     assert (article.slug, article.title) == ("held-out-a-new-one", 'A "new" one')
-    assert "## Care" in article.body
+    assert [section.path for section in article.sections] == [("Costs",), ("Care",)]
 
 
 @pytest.mark.parametrize("said", ["no mark", "name=/nowhere", "=x"])

@@ -50,6 +50,14 @@ def test_a_reading_session_cannot_write(database: Database) -> None:
         assert session.get(Policy, "return_window_days") is None
 
 
+def test_a_reading_session_sees_one_moment_whatever_others_commit(database: Database) -> None:
+    with database.reading() as session:
+        assert session.get(Policy, "return_window_days") is None
+        with database.transaction() as other:
+            other.add(Policy(key="return_window_days", value="60"))
+        assert session.execute(text("SELECT count(*) FROM policies")).scalar_one() == 0
+
+
 def test_foreign_keys_are_enforced(database: Database) -> None:
     with pytest.raises(DBAPIError), database.transaction() as session:
         session.execute(text("INSERT INTO stock (product_id, quantity) VALUES (999, 1)"))

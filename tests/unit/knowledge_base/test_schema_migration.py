@@ -11,7 +11,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 
 from knowledge_base.database import Database
 from knowledge_base.migrations import configuration
@@ -89,13 +89,36 @@ def test_processes_that_start_together_migrate_once(empty_database: Database) ->
         for done in [pool.submit(empty_database.migrate) for _ in range(3)]:
             done.result(timeout=30)
     with empty_database.reading() as session:
-        assert session.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0001"]
+        assert session.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0003"]
 
 
 def test_the_migration_can_be_taken_back(database: Database) -> None:
     with database.transaction() as session:
         command.downgrade(configuration(session.connection()), "base")
     assert set(inspect(database.engine).get_table_names()) <= {"alembic_version", "sqlite_sequence"}
+
+
+def test_articles_of_the_first_schema_keep_their_passages_and_become_published(empty_database: Database) -> None:
+    empty_database.migrate("0001")
+    columns = "slug, title, category, content_hash, imported_at, retired_at"
+    with empty_database.transaction() as session:
+        for slug, retired_at in (("here", "NULL"), ("gone", "'2026-03-01 00:00:00'")):
+            values = f"'{slug}', 'Title', 'delivery', '0', '2026-01-01 00:00:00', {retired_at}"
+            session.execute(text(f"INSERT INTO articles ({columns}) VALUES ({values})"))
+        session.execute(
+            text(
+                "INSERT INTO passages (article_id, position, title, heading, text, token_count) "
+                "SELECT id, 0, title, '', 'Parcels are tracked.', 4 FROM articles WHERE slug = 'here'"
+            )
+        )
+    empty_database.migrate()
+
+    with empty_database.reading() as session:
+        articles = {row.slug: row for row in session.scalars(select(Article))}
+        assert {slug: row.status for slug, row in articles.items()} == {"here": "published", "gone": "retired"}
+        assert (articles["here"].collection, articles["here"].source) == ("data/knowledge", "here.md")
+        assert [passage.language for passage in articles["here"].passages] == ["en"]
+    assert found_slugs(empty_database, "parcel") == ["here"]
 
 
 def found_slugs(database: Database, word: str) -> list[str]:
