@@ -179,7 +179,7 @@ def test_an_answer_without_any_support_becomes_an_abstention_with_the_nearest_ar
 def test_a_stream_shows_the_sentences_and_then_the_same_words_as_a_message(assistant: Assistant) -> None:
     customer = assistant.customer()
 
-    with events_of_turn(assistant.url, customer.sender, QUESTION) as events:
+    with events_of_turn(customer, QUESTION) as events:
         arrived = list(events)
 
     names = [event.name for event in arrived]
@@ -206,7 +206,7 @@ def test_the_first_sentence_reaches_a_stream_while_the_model_still_writes(assist
         )  # fmt: skip
         customer = assistant.customer()
         assistant.heard.clear()
-        with events_of_turn(assistant.url, customer.sender, QUESTION) as events:
+        with events_of_turn(customer, QUESTION) as events:
             token = next(event for event in events if event.name == "token")
             assert token.data["text"] == LID
             go_on.set()
@@ -226,7 +226,7 @@ def test_a_client_that_hangs_up_stops_the_model(assistant: Assistant) -> None:
     while assistant.upstream.wait_for_disconnect(0):
         pass  # of earlier tests
 
-    with events_of_turn(assistant.url, customer.sender, QUESTION) as events:
+    with events_of_turn(customer, QUESTION) as events:
         next(event for event in events if event.name == "token")
 
     assert assistant.upstream.wait_for_disconnect(DEADLINE_SECONDS)
@@ -314,7 +314,7 @@ def test_a_server_that_dies_after_a_sentence_leaves_it_and_contradicts_nothing(a
         broken.default(dies)
         with (
             assistant.board.leading_to(int(broken.url.rsplit(":", 1)[1])),
-            events_of_turn(assistant.url, customer.sender, "and how do I descale my kettle in general?") as events,
+            events_of_turn(customer, "and how do I descale my kettle in general?") as events,
         ):
             arrived = list(events)
 

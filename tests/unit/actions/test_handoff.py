@@ -108,7 +108,13 @@ async def test_the_ticket_is_written_and_its_number_told(shop: Shop) -> None:
     ticket = shop.rows(Ticket)[0]
     message = reply.values("utter_handed_over")
     assert (message["ticket"], message["contact"]) == (ticket.number, ALEX)
-    assert message["custom"] == {"type": "handoff", "ticket": ticket.number, "open_now": True}
+    assert message["custom"] == {
+        "type": "handoff",
+        "ticket": ticket.number,
+        "open_now": True,
+        "answer_by": ticket.answer_by.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "ahead": 0,
+    }
     assert (ticket.contact_email, ticket.customer_id, ticket.topic) == (ALEX, None, "return")
     assert "123 456" not in ticket.transcript
     assert shop.outcomes() == [("handed_over", "return")]
