@@ -66,7 +66,7 @@ class WebChannel(RestInput):
         self.state = state
         self.sessions = Sessions(settings, state)
         self.limits = Limiter(settings.limits, state)
-        self.turns = Turns(state)
+        self.turns = Turns(state, shared=settings.redis_url is not None)
         calls = ConversationCalls(settings.actions_url, settings.calls_secret, transport)
         self.conversations = Conversations(settings, self.sessions, self.limits, self.turns, calls, state)
 

@@ -17,7 +17,7 @@ from typing import AsyncGenerator, Awaitable, Callable, Dict, Optional, Set, Tup
 from frontdesk.metrics import FAILURES
 from rasa_addons.turn_stream import HEARTBEAT, StreamEvent, TurnStream
 from rasa_addons.web.errors import ChannelError
-from rasa_addons.web.shared_state import MemoryState, SharedState, StateUnavailable
+from rasa_addons.web.shared_state import SharedState, StateUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +54,10 @@ class _Turn:
 class Turns:
     """The turns of this server, and the way to those of the others."""
 
-    def __init__(self, state: SharedState) -> None:
+    def __init__(self, state: SharedState, shared: bool = False) -> None:
+        """`shared`: whether other servers look into the state, too."""
         self._state = state
-        self._shared = not isinstance(state, MemoryState)
+        self._shared = shared
         self._turns: Dict[str, _Turn] = {}
         self.heartbeat_seconds = HEARTBEAT_SECONDS
         self.away_seconds = AWAY_SECONDS

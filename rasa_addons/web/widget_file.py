@@ -12,7 +12,7 @@ from sanic.response import HTTPResponse
 
 from rasa_addons.web.errors import ChannelError, error_response
 
-FILE = Path(__file__).parents[1] / "page" / "support-chat.js"
+FILE = Path(__file__).parents[2] / "widget" / "dist" / "support-chat.js"
 HOUR_SECONDS = 3600
 
 

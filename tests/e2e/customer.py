@@ -94,7 +94,7 @@ def get(url: str) -> tuple[int, Message, str]:
 
 @dataclass(repr=False)
 class Customer:
-    """Talks to the assistant at `base_url` in a session of their own; `identity` is what the shop's site says of them."""
+    """Talks to the assistant at `base_url` in a session of their own; `identity` is what the shop says of them."""
 
     base_url: str
     database: ShopDatabase

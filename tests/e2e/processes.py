@@ -19,7 +19,7 @@ from tools.supervisor import Supervisor
 MODEL_VARIABLE = "FRONTDESK_MODEL"
 SECRET_KEY = "a secret key for the whole-system tests"
 # The shop's own key, under which its site says who is signed in.
-IDENTITY_KEYS = "shop:a key of the shop's site, for the whole-system tests"
+IDENTITY_KEYS = "shop:a key of the shop's site for the whole-system tests"
 # All customers of the tests come from one address, and write faster than people.
 NO_LIMIT = "1000000"
 LIMITS = ("MESSAGES", "MESSAGES_ADDRESS", "SESSIONS_ADDRESS", "REQUESTS")
@@ -82,10 +82,10 @@ def action_server(port: int, log: Path, probe: Literal["ready", "health"] = "rea
     )
 
 
-def rasa_server(port: int, log: Path) -> Service:
+def rasa_server(port: int, log: Path, endpoints: str = "endpoints.yml") -> Service:
     """`python -m rasa run` with the trained model on a port."""
     command = [sys.executable, "-m", "rasa", "run", "--model", str(model_file())]
-    command += ["--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]
+    command += ["--endpoints", endpoints, "--credentials", "credentials.yml"]
     command += ["--interface", LOOPBACK, "--port", str(port)]
     return Service(
         name="Rasa server",
