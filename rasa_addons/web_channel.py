@@ -12,7 +12,7 @@ import contextlib
 import functools
 import json
 import logging
-from typing import Any, Awaitable, Callable, Dict, Optional, Text
+from typing import Any, Awaitable, Callable, Dict, Optional, Text, Tuple
 
 import httpx
 from rasa.core.channels.rest import RestInput
@@ -26,8 +26,10 @@ from rasa_addons.message_text import clean_text
 from rasa_addons.web.conversation import Conversations
 from rasa_addons.web.conversation_calls import ConversationCalls
 from rasa_addons.web.errors import NO_STORE, ChannelError, refusing
+from rasa_addons.web.images import Images
 from rasa_addons.web.limits import Limiter, address_of
 from rasa_addons.web.requests import body_of, idempotency_key, ready_agent, text_field
+from rasa_addons.web.sessions import PREFIX as SESSION_PREFIX
 from rasa_addons.web.sessions import Sessions
 from rasa_addons.web.settings import WebSettings
 from rasa_addons.web.shared_state import state_for
@@ -67,8 +69,9 @@ class WebChannel(RestInput):
         self.sessions = Sessions(settings, state)
         self.limits = Limiter(settings.limits, state)
         self.turns = Turns(state, shared=settings.redis_url is not None)
+        self.images = None if settings.images_folder is None else Images(settings.images_folder)
         calls = ConversationCalls(settings.actions_url, settings.calls_secret, transport)
-        self.conversations = Conversations(settings, self.sessions, self.limits, self.turns, calls, state)
+        self.conversations = Conversations(settings, self.sessions, self.limits, self.turns, calls, state, self.images)
 
     @classmethod
     def name(cls) -> Text:
@@ -109,6 +112,7 @@ class WebChannel(RestInput):
         blueprint.add_route(refusing(here.stop), "/stop", methods=["POST"])
         blueprint.add_route(refusing(here.history), "/history", methods=["GET"])
         blueprint.add_route(refusing(here.feedback), "/feedback", methods=["POST"])
+        blueprint.add_route(refusing(here.image), "/images", methods=["POST"])
         blueprint.add_route(refusing(here.end), "/end", methods=["POST"])
         return blueprint
 
@@ -131,7 +135,10 @@ class WebChannel(RestInput):
         streamed = EVENT_STREAM in request.headers.get("accept", "").lower()
         if streamed:
             self.limits.check_stream(sender, address)
-        message = CustomerMessage(sender, text)
+        images: Tuple[Text, ...] = ()
+        if self.images is not None and sender.startswith(SESSION_PREFIX):
+            images = self.images.named_in(body, sender)
+        message = CustomerMessage(sender, text, images)
         if key is not None:
             turn = await self.state.claim(f"sent:{sender}:{key}", message.turn, KEY_SECONDS)
             if turn != message.turn:

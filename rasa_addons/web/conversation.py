@@ -19,6 +19,8 @@ from rasa_addons.message_text import clean_text
 from rasa_addons.web.conversation_calls import ConversationCalls
 from rasa_addons.web.errors import NO_STORE, BadRequest, ChannelError
 from rasa_addons.web.history import MOST_MESSAGES, messages_of, newest_handoff
+from rasa_addons.web.images import CONFIG as IMAGES_CONFIG
+from rasa_addons.web.images import Images
 from rasa_addons.web.limits import Limiter, address_of
 from rasa_addons.web.requests import body_of, ready_agent, text_field
 from rasa_addons.web.sessions import Issued, Session, Sessions
@@ -46,6 +48,7 @@ class Conversations:
         turns: Turns,
         calls: ConversationCalls,
         state: SharedState,
+        images: Optional[Images],
     ) -> None:
         self._settings = settings
         self._sessions = sessions
@@ -53,6 +56,7 @@ class Conversations:
         self._turns = turns
         self._calls = calls
         self._state = state
+        self._images = images
         self._ending: Set[asyncio.Future[None]] = set()
 
     def config(self, brand: Brand) -> Dict[str, Any]:
@@ -70,13 +74,14 @@ class Conversations:
                 "feedback": True,
                 "erase": True,
                 "identity": bool(self._settings.identity_keys),
-                "images": False,
+                "images": self._images is not None,
             },
             "limits": {
                 "message_characters": self._settings.max_characters,
                 "comment_characters": LONGEST_COMMENT,
                 "resume_seconds": KEPT_SECONDS,
             },
+            **({} if self._images is None else IMAGES_CONFIG),
         }
 
     async def begin(self, request: Request) -> HTTPResponse:
@@ -176,6 +181,15 @@ class Conversations:
         FEEDBACK.labels(thumbs=thumbs or "none").inc()
         return response.empty()
 
+    async def image(self, request: Request) -> HTTPResponse:
+        """An image, to go along with a message."""
+        if self._images is None:
+            raise ChannelError(404, "not_offered", "This server takes no images.")
+        session = await self._allowed(request)
+        kind = request.headers.get("content-type", "")
+        name = await self._images.keep(session.conversation, kind, request.body or b"")
+        return response.json({"id": name}, status=201, headers=NO_STORE)
+
     async def end(self, request: Request) -> HTTPResponse:
         """Ends the conversation, and erases it if asked to."""
         session = await self._allowed(request)
@@ -202,6 +216,8 @@ class Conversations:
                 async with agent.lock_store.lock(conversation):
                     await self._calls.erase(conversation)
                     await erase_tracker(agent.tracker_store, conversation)
+                    if self._images is not None:
+                        await self._images.erase(conversation)
         except Exception:
             await self._sessions.take_back_end(session)
             raise

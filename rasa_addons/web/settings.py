@@ -6,6 +6,7 @@ import os
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
 from frontdesk.signing import (
@@ -23,6 +24,9 @@ SESSION_KEYS_VARIABLE = "FRONTDESK_SESSION_KEYS"
 REDIS_VARIABLE = "FRONTDESK_REDIS_URL"
 ACTIONS_URL_VARIABLE = "FRONTDESK_ACTIONS_URL"
 MAX_CHARACTERS_VARIABLE = "FRONTDESK_MAX_MESSAGE_CHARACTERS"
+IMAGES_VARIABLE = "FRONTDESK_IMAGES"
+IMAGES_FOLDER_VARIABLE = "FRONTDESK_IMAGES_FOLDER"
+DEFAULT_IMAGES_FOLDER = Path(__file__).resolve().parents[2] / "var" / "images"
 REQUIRE_SESSION = "require_session"
 _DERIVED_KEY = "derived"
 _ON = frozenset({"1", "true", "yes", "on"})
@@ -79,6 +83,7 @@ class WebSettings:
     Parameters that name other servers:
         redis_url: where several Rasa servers keep what they share; None for one that is alone.
         actions_url: the action server; calls_secret: what it wants to see.
+        images_folder: where images that customers upload are kept; None: none are taken.
     """
 
     require_session: bool
@@ -89,6 +94,7 @@ class WebSettings:
     limits: Limits = field(default_factory=Limits)
     redis_url: Optional[str] = field(default=None, repr=False)
     actions_url: Optional[str] = None
+    images_folder: Optional[Path] = None
     token_seconds: int = int(timedelta(days=1).total_seconds())
     conversation_seconds: int = int(timedelta(days=7).total_seconds())
 
@@ -126,6 +132,7 @@ class WebSettings:
             limits=Limits.from_environment(variables),
             redis_url=variables.get(REDIS_VARIABLE) or None,
             actions_url=variables.get(ACTIONS_URL_VARIABLE) or None,
+            images_folder=_images_folder(variables),
         )
 
     def masked(self) -> Dict[str, Any]:
@@ -138,7 +145,14 @@ class WebSettings:
             "limits": vars(self.limits),
             "shared_state": "redis" if self.redis_url else "memory",
             "actions_url": self.actions_url,
+            "images_folder": self.images_folder,
         }
+
+
+def _images_folder(environment: Mapping[str, str]) -> Optional[Path]:
+    if not switched_on(environment, IMAGES_VARIABLE):
+        return None
+    return Path(environment.get(IMAGES_FOLDER_VARIABLE) or DEFAULT_IMAGES_FOLDER)
 
 
 def switched_on(environment: Mapping[str, str], variable: str) -> bool:

@@ -83,6 +83,14 @@ def test_a_transcript_keeps_the_last_messages_and_cuts_long_ones() -> None:
     assert max(map(len, lines)) < 600
 
 
+def test_a_transcript_names_the_images_that_came_with_a_message() -> None:
+    talk = told()
+    talk.user("it came like this")
+    talk.events[-1]["metadata"] = {"images": ["a1", "b2"]}
+
+    assert transcript(talk.tracker()).splitlines()[-1] == "Customer: it came like this [images: a1, b2]"
+
+
 async def test_a_stranger_is_asked_for_an_address_and_a_known_customer_is_not(shop: Shop) -> None:
     stranger = Conversation().user("person", "talk_to_person").starts("handoff_form")
     known = shop.verified(Conversation(sender="chat-2")).user("person", "talk_to_person").starts("handoff_form")
