@@ -78,7 +78,7 @@ def action_server(environment: Mapping[str, str]) -> Service:
 
 
 def rasa_server(environment: Mapping[str, str]) -> Service:
-    """The dialogue server, with the chat page."""
+    """The dialogue server, with the demo shop and its chat."""
     port = port_from(environment, RASA_PORT_VARIABLE, RASA_PORT)
     command = [sys.executable, "-m", "rasa", "run", "--model", str(MODEL)]
     command += ["--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]

@@ -24,9 +24,7 @@ def test_products_and_prices_are_the_catalogues() -> None:
     shown = re.findall(r"<h3>([^<]+)</h3><p>£([\d,.]+)</p>", PAGE)
     assert len(shown) == 8
     prices = _catalogue()
-    assert {name: Decimal(price.replace(",", "")) for name, price in shown} == {
-        name: prices[name] for name, _ in shown
-    }
+    assert {name: Decimal(price.replace(",", "")) for name, price in shown} == {name: prices[name] for name, _ in shown}
 
 
 def test_every_category_has_its_drawing() -> None:
