@@ -33,7 +33,7 @@ def failures(kind: str) -> float:
 async def events_of(stream: TurnStream) -> list[StreamEvent]:
     """What is in the stream up to its end."""
     stream.done()
-    return await stream.after(0, LONG)[:-1]
+    return (await stream.after(0, LONG))[:-1]
 
 
 def drafted(events: list[StreamEvent]) -> str:
