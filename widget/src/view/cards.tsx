@@ -85,9 +85,13 @@ function Product({ product }: { product: Fields }): VNode {
         )}
       </div>
       {payload && (
-        <button type="button" class="choice" onClick={() => view.choose(name, payload)}>
+        <button
+          type="button"
+          class="choice"
+          aria-label={`${view.texts.ask}: ${name}`}
+          onClick={() => view.choose(name, payload)}
+        >
           {view.texts.ask}
-          <span class="unseen">: {name}</span>
         </button>
       )}
     </li>
