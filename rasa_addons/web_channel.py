@@ -117,51 +117,49 @@ class WebChannel(RestInput):
         return blueprint
 
     async def _receive(self, request: Request, on_new_message: OnNewMessage) -> Any:
-        body = body_of(request)
-        said = text_field(body, "message")
-        sender = await self.sessions.sender(request, body.get("sender"))
-        key = idempotency_key(request)
-        agent = ready_agent(request)
-        text = clean_text(said)
-        if len(text) > self.settings.max_characters:
-            raise ChannelError(
-                413,
-                "message_too_long",
-                f"A message has at most {self.settings.max_characters} characters.",
-                response="utter_message_too_long",
-                max_characters=self.settings.max_characters,
-            )
-        address = address_of(request)
+        message = await self._message(request)
+        key, agent, address = idempotency_key(request), ready_agent(request), address_of(request)
         streamed = EVENT_STREAM in request.headers.get("accept", "").lower()
         if streamed:
-            self.limits.check_stream(sender, address)
-        images: Tuple[Text, ...] = ()
-        if self.images is not None and sender.startswith(SESSION_PREFIX):
-            images = self.images.named_in(body, sender)
-        message = CustomerMessage(sender, text, images)
+            self.limits.check_stream(message.conversation, address)
+        await self.limits.message(message.conversation, address)
+        # Last, so that a refused message has not used its key; from here on nothing waits until the turn is under way.
         if key is not None:
-            turn = await self.state.claim(f"sent:{sender}:{key}", message.turn, KEY_SECONDS)
+            turn = await self.state.claim(f"sent:{message.conversation}:{key}", message.turn, KEY_SECONDS)
             if turn != message.turn:
-                return await self._again(sender, address, turn, streamed)
-        try:
-            await self.limits.message(sender, address)
-        except ChannelError:
-            if key is not None:
-                await self.state.forget(f"sent:{sender}:{key}")
-            raise
+                return await self._again(message.conversation, address, turn, streamed)
         run = functools.partial(run_turn, agent, on_new_message)
         if streamed:
             self.turns.start(
                 message.turn,
-                sender,
+                message.conversation,
                 lambda stream: stream_turn(agent, on_new_message, stream, message, self.settings.max_characters),
             )
-            return self._events(sender, address, message.turn)
+            return self._events(message.conversation, address, message.turn)
         if request.args.get("stream", "").lower() == "true":
             return self._lines(run, message)
         collector = WholeMessageCollector()
         await run(collector, message, self.settings.max_characters)
         return response.json(collector.messages, headers=NO_STORE)
+
+    async def _message(self, request: Request) -> CustomerMessage:
+        """The message of a request, clean, in the conversation that it may speak in. Raises ChannelError."""
+        body = body_of(request)
+        text = clean_text(text_field(body, "message"))
+        sender = await self.sessions.sender(request, body.get("sender"))
+        longest = self.settings.max_characters
+        if len(text) > longest:
+            raise ChannelError(
+                413,
+                "message_too_long",
+                f"A message has at most {longest} characters.",
+                response="utter_message_too_long",
+                max_characters=longest,
+            )
+        images: Tuple[Text, ...] = ()
+        if self.images is not None and sender.startswith(SESSION_PREFIX):
+            images = self.images.named_in(body, sender)
+        return CustomerMessage(sender, text, images)
 
     async def _again(self, sender: Text, address: Text, turn: Text, streamed: bool) -> Any:
         """The answer to a message that came before under the same key."""

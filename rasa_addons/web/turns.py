@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 KEPT_SECONDS = 120
 LONGEST_TURN_SECONDS = 180  # how long the events of a turn that runs are kept; a turn takes a minute at most
 # A closed connection looks like a lost one: so long a client may be away before nothing more is generated for it.
-AWAY_SECONDS = 3.0
+AWAY_SECONDS = 2.0
 # Proxies cut a connection that is silent for 30 to 60 seconds; a page may take it for dead earlier.
 HEARTBEAT_SECONDS = 10.0
 LOOK_SECONDS = 0.25  # how often another server's turn is looked at
