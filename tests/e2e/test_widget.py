@@ -114,7 +114,8 @@ def test_products_come_with_their_pictures_and_an_answer_can_be_judged(
     browser: Browser, system: System, shop: ShopDatabase
 ) -> None:
     visitor = Visitor(browser, system)
-    visitor.says("show me kettles under 40 pounds", "kettle")
+    visitor.says("I'm looking for a kettle under £50", "Anything that matters to you")
+    visitor.presses("Nothing in particular", "kettle")
     picture = visitor.page.locator(".product-picture img").first
     expect(picture).to_have_js_property("naturalWidth", 240)
     visitor.page.get_by_role("button", name="Helpful", exact=True).last.click()
