@@ -115,7 +115,7 @@ def test_products_come_with_their_pictures_and_an_answer_can_be_judged(
 ) -> None:
     visitor = Visitor(browser, system)
     visitor.says("I'm looking for a kettle under £50", "Anything that matters to you")
-    visitor.presses("Nothing in particular", "kettle")
+    visitor.presses("Nothing in particular", "Here is what fits")
     picture = visitor.page.locator(".product-picture img").first
     expect(picture).to_have_js_property("naturalWidth", 240)
     visitor.page.get_by_role("button", name="Helpful", exact=True).last.click()
