@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 	/usr/local/bin/python3 /usr/bin/python3 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.*/bin/python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && echo "$$python" && break; done)
 
-.PHONY: help setup llm-env prepare run shell train model test test-llm lint format lock seed \
+.PHONY: help setup llm-env prepare run shell train model test test-llm lint format lock seed widget screenshots \
 	bench-numbers bench-llm bench-stream bench-groundedness bench-generation bench-training bench-bias bench-search clean
 
 help: ## Say what there is
@@ -34,7 +34,7 @@ llm-env: ## Make .venv-llm, the LLM component's own: Python 3.11 to 3.13, newest
 prepare: setup ## Make the database, its demo data and the model, as far as they are missing
 	@exec $(PYTHON_IN_VENV) -m tools.prepare
 
-run: prepare ## Run the assistant, with its chat page on http://127.0.0.1:5005/
+run: prepare ## Run the assistant, with a demo shop and its chat on http://127.0.0.1:5005/
 	@exec $(PYTHON_IN_VENV) -m tools.run
 
 shell: prepare ## Talk to the assistant in this terminal
@@ -67,6 +67,14 @@ model: prepare ## Make the language model that ships anew, in up to 3 hours (ARG
 	@$(PYTHON_IN_VENV) -m knowledge_base catalog export-facts var/training/products.json
 	@exec $(PYTHON_IN_VENV) -m llm_component.training.recipe --articles data/knowledge \
 	  --catalogue var/training/products.json $(ARGS)
+
+widget: ## Bundle the chat widget from widget/src into widget/dist (needs node; who only runs it does not)
+	@command -v npm >/dev/null || { echo 'frontdesk: node and npm are needed to bundle the widget' >&2; exit 1; }
+	@cd widget && npm ci --silent --no-audit --no-fund && npm run --silent check && npm run --silent build
+	@echo "  widget/dist/support-chat.js: $$(gzip -9 < widget/dist/support-chat.js | wc -c) bytes gzipped"
+
+screenshots: setup ## Make the pictures of the chat in docs/images anew (needs a Chromium)
+	@exec $(PYTHON_IN_VENV) -m tests.browser.screenshots
 
 bench-numbers: prepare ## Measure the assistant; results go to benchmarks/results
 	@exec $(PYTHON_IN_VENV) -m benchmarks.numbers

@@ -10,7 +10,8 @@ ENVIRONMENT = {
     "FRONTDESK_ACTIONS_PORT": "port to listen on",
     "FRONTDESK_ACTIONS_HOST": "address to listen on",
     "FRONTDESK_DATABASE_URL": "the database, sqlite:///path or postgresql://user:password@host/name",
-    "FRONTDESK_SECRET_KEY": "key of the verification codes; required for PostgreSQL",
+    "FRONTDESK_SECRET_KEY": "key of codes and of the channel's calls; required for PostgreSQL",
+    "FRONTDESK_IDENTITY_KEYS": "keys under which the shop's site says who is signed in",
     "FRONTDESK_SMTP_URL": "mail server; without one, mails stay in table outbox",
     "FRONTDESK_RELEVANCE_FLOOR": "similarity from which a passage is quoted",
     "FRONTDESK_ENCODER": "folder or hub id of the articles' sentence encoder",
@@ -43,13 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from actions.server import serve
     from frontdesk.brand import BrandError
     from frontdesk.language_model import LanguageModelSettingsError
+    from frontdesk.signing import SigningError
     from knowledge_base.search.engines import EngineError
     from knowledge_base.settings import SettingsError
     from llm_component.encoder import EncoderError
 
     try:
         serve()
-    except (SettingsError, BrandError, EncoderError, EngineError, LanguageModelSettingsError) as error:
+    except (
+        SettingsError,
+        BrandError,
+        EncoderError,
+        EngineError,
+        LanguageModelSettingsError,
+        SigningError,
+    ) as error:
         print(f"The action server cannot start: {error}", file=sys.stderr)
         return 1
     return 0

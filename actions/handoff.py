@@ -72,6 +72,12 @@ class ActionHandOver(FlowCompletion):
             ticket=ticket.number,
             contact=contact or phrase("address_on_file"),
             answer_by=moment(ticket.answer_by, here.brand),
-            custom={"type": "handoff", "ticket": ticket.number, "open_now": ticket.open_now},
+            custom={
+                "type": "handoff",
+                "ticket": ticket.number,
+                "open_now": ticket.open_now,
+                "answer_by": ticket.answer_by.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "ahead": ticket.ahead,
+            },
         )
         return []

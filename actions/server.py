@@ -10,11 +10,13 @@ from sanic import Sanic, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
+from actions.conversation_calls import add_conversation_calls
 from actions.services import Services, install, services
 from frontdesk.brand import load_brand
 from frontdesk.language_model import LanguageModelSettings
 from frontdesk.logs import configure_logging
 from frontdesk.metrics import exposition
+from frontdesk.signing import IDENTITY_KEYS_VARIABLE, KeyRing
 from knowledge_base.database import Database, DatabaseUnavailable
 from knowledge_base.mail import mailer_from_settings
 from knowledge_base.search import KnowledgeSearch
@@ -96,11 +98,13 @@ def add_operations(app: Sanic) -> None:
 
 
 def serve() -> None:
-    """Runs until SIGTERM or Ctrl-C."""
+    """Runs until SIGTERM or Ctrl-C. Raises as `build_services`, and SigningError for keys of another form."""
     configure_logging("actions")
+    identity_keys = KeyRing.parse(os.environ.get(IDENTITY_KEYS_VARIABLE, ""), IDENTITY_KEYS_VARIABLE)
     install(build_services())
     app = endpoint.create_app("actions", cors_origins=[])
     add_operations(app)
+    add_conversation_calls(app, services().secret_key, identity_keys)
     host, port = os.environ.get(HOST_VARIABLE, "127.0.0.1"), int(os.environ.get(PORT_VARIABLE, DEFAULT_PORT))
     logger.info("action server starts", extra={"host": host, "port": port})
     app.run(host=host, port=port, workers=1, access_log=False)

@@ -7,7 +7,7 @@ import logging
 from rasa_sdk import Tracker
 
 from actions.services import Services
-from frontdesk.conversation_view import forms_run, shared_turns, utterances, without_personal_data
+from frontdesk.conversation_view import Utterance, forms_run, shared_turns, utterances, without_personal_data
 from frontdesk.language_model import client_deadline, failure_kind, within
 from frontdesk.logs import turn_id
 from frontdesk.metrics import FAILURES, SUMMARIES
@@ -126,6 +126,12 @@ def transcript(tracker: Tracker) -> str:
 
 
 def spoken(tracker: Tracker) -> list[tuple[str, str]]:
-    """What both sides said; codes are left out, pressed buttons shown by their intent."""
+    """What both sides said; codes are left out, pressed buttons shown by their intent, images by their ids."""
     names = {"user": "Customer", "assistant": "Assistant"}
-    return [(names[said.role], said.text[:LONGEST_LINE]) for said in utterances(tracker.events)]
+    return [(names[said.role], said.text[:LONGEST_LINE] + _images(said)) for said in utterances(tracker.events)]
+
+
+def _images(said: Utterance) -> str:
+    """The files that came with a customer's message; the channel alone writes this metadata."""
+    names = (said.event.get("metadata") or {}).get("images") if said.role == "user" else None
+    return f" [images: {', '.join(names)}]" if names else ""

@@ -128,6 +128,9 @@ def rasa_rows(folder: Path) -> list[Row]:
     environment["FRONTDESK_ACTIONS_PORT"] = str(actions_port)
     environment["FRONTDESK_ACTIONS_URL"] = f"http://127.0.0.1:{actions_port}/webhook"
     environment.setdefault("FRONTDESK_SECRET_KEY", "only-for-this-measurement")
+    environment["FRONTDESK_DEVELOPMENT"] = "1"  # messages without a session, as the stock channel takes them
+    for limit in ("MESSAGES", "MESSAGES_ADDRESS"):
+        environment[f"FRONTDESK_LIMIT_{limit}"] = "1000000"
     environment["FRONTDESK_DATABASE_URL"] = f"sqlite:///{folder / 'measured.db'}"
     for arguments in (["init"], ["seed"], ["import", str(ROOT / "data" / "knowledge")]):
         subprocess.run(

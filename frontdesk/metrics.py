@@ -21,6 +21,9 @@ CODES = Counter("frontdesk_verification_codes_total", "Verification codes, by wh
 OPEN_QUESTIONS = Counter("frontdesk_open_questions_total", "Open questions, by outcome", ["outcome"])
 REPHRASED = Counter("frontdesk_rephrased_total", "Responses that the domain asks to rephrase, by outcome", ["outcome"])
 SUMMARIES = Counter("frontdesk_summaries_total", "Tickets' summaries, by who wrote them", ["outcome"])
+REFUSED_REQUESTS = Counter("frontdesk_refused_requests_total", "Requests to the web channel refused", ["reason"])
+SESSIONS = Counter("frontdesk_sessions_total", "Sessions of the web channel, by what became of them", ["event"])
+FEEDBACK = Counter("frontdesk_feedback_total", "Customers' thumbs on messages", ["thumbs"])
 HANDOFFS = Counter("frontdesk_handoffs_total", "Conversations handed to a person", ["topic"])
 
 

@@ -14,6 +14,7 @@ from knowledge_base.database import Database
 from knowledge_base.schema import (
     ConversationOutcome,
     Customer,
+    MessageFeedback,
     OrderEvent,
     OutboxMail,
     Rating,
@@ -33,6 +34,7 @@ _TRACES: tuple[tuple[Any, Any], ...] = (
     (VerifiedConversation.conversation_id, VerifiedConversation.verified_at),
     (ConversationOutcome.conversation_id, ConversationOutcome.at),
     (Rating.conversation_id, Rating.at),
+    (MessageFeedback.conversation_id, MessageFeedback.at),
     (OrderEvent.conversation_id, OrderEvent.at),
 )
 """Wherever a conversation is named, and when that row was written."""
@@ -43,7 +45,7 @@ def erase_conversation(session: Session, conversation_id: str) -> Counter[str]:
 
     All counts are 0 for a conversation that left nothing behind, or was erased before.
 
-    Tickets, outcomes, ratings and order events remain as figures that name no conversation and no person.
+    Tickets, outcomes, ratings, feedback and order events remain as figures that name no conversation and no person.
     Code requests remain for a day as a bare order number and a time, so that erasing cannot be used to get
     around the limit on them.
     """
@@ -65,6 +67,7 @@ def erase_conversation(session: Session, conversation_id: str) -> Counter[str]:
             ),
             "outcomes": _blank(session, ConversationOutcome, conversation_id, detail=None),
             "ratings": _blank(session, Rating, conversation_id, comment=None),
+            "feedback": _blank(session, MessageFeedback, conversation_id, comment=None),
             "order events": _blank(session, OrderEvent, conversation_id),
         }
     )

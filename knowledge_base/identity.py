@@ -1,4 +1,5 @@
-"""Proving who one is: a six-digit code, mailed to the customer of an order, confirmed in the conversation.
+"""Proving who one is: a six-digit code, mailed to the customer of an order and confirmed in the conversation, or the
+word of the shop's own site that they are signed in there.
 
 A request that matches nobody leaves a decoy behind and is answered, limited and confirmed exactly like one
 that matches, so that nobody learns which orders exist or whose they are. Codes are kept as HMAC-SHA256 under
@@ -42,6 +43,10 @@ class CodeResult(Enum):
     EXPIRED = "expired"
     TOO_MANY_TRIES = "too_many_tries"
     NOT_REQUESTED = "not_requested"
+
+
+class OtherCustomer(Exception):
+    """The conversation belongs to another customer: what was said in it is none of this one's business."""
 
 
 class TooManyCodeRequests(Exception):
@@ -138,16 +143,27 @@ def confirm_code(session: Session, *, conversation_id: str, code: str, now: date
     if not same or requested.customer_id is None:
         return CodeResult.WRONG
     _close_codes(session, conversation_id, now)
-    session.merge(
-        VerifiedConversation(
-            conversation_id=conversation_id,
-            customer_id=requested.customer_id,
-            verified_at=now,
-            expires_at=now + VERIFIED_FOR,
-        )
-    )
-    session.flush()
+    _verify(session, conversation_id, requested.customer_id, now)
     return CodeResult.VERIFIED
+
+
+def bind_signed_in(session: Session, *, conversation_id: str, email: str, now: datetime) -> Principal | None:
+    """The shop vouches for who is signed in on its site: the conversation is theirs, as after a code.
+
+    None where nobody has this email; the conversation stays as it was. A later call makes the proof longer. The caller
+    has checked the shop's signature. Raises OtherCustomer, even where the other one's proof has run out.
+    """
+    conversation_id = _checked(conversation_id)
+    serialise(session, f"identity of conversation {conversation_id}")
+    customer_id = session.execute(select(Customer.id).where(Customer.email == plain_email(email))).scalar_one_or_none()
+    if customer_id is None:
+        return None
+    before = session.get(VerifiedConversation, conversation_id)
+    if before is not None and before.customer_id != customer_id:
+        raise OtherCustomer("the conversation belongs to another customer")
+    _close_codes(session, conversation_id, now)
+    _verify(session, conversation_id, customer_id, now)
+    return principal_for(session, conversation_id, now)
 
 
 def principal_for(session: Session, conversation_id: str, now: datetime) -> Principal | None:
@@ -208,6 +224,16 @@ def _close_codes(session: Session, conversation_id: str, now: datetime) -> None:
         .values(closed_at=now)
         .execution_options(synchronize_session=False)
     )
+
+
+def _verify(session: Session, conversation_id: str, customer_id: int, now: datetime) -> None:
+    """Write the row that proves who the conversation's customer is."""
+    session.merge(
+        VerifiedConversation(
+            conversation_id=conversation_id, customer_id=customer_id, verified_at=now, expires_at=now + VERIFIED_FOR
+        )
+    )
+    session.flush()
 
 
 def _code_hmac(pepper: bytes, conversation_id: str, code: str) -> str:

@@ -31,6 +31,8 @@ OUTCOME_KINDS = (
     "rated",
 )
 
+THUMBS = ("up", "down")
+
 NUMBER_OFFSET = 10000
 """Added to the primary key: the first return is R10001."""
 
@@ -198,5 +200,18 @@ class Rating(Base):
     id: Mapped[int] = Column(Integer, primary_key=True)
     conversation_id: Mapped[str | None] = Column(String(255), unique=True)  # NULL: erased
     score: Mapped[int] = Column(Integer, nullable=False)
+    comment: Mapped[str | None] = Column(FreeText)
+    at: Mapped[datetime] = Column(UtcDateTime, nullable=False)
+
+
+class MessageFeedback(Base):
+    """What a customer thought of one message of the assistant; the last word counts."""
+
+    __tablename__ = "message_feedback"
+    __table_args__ = (one_of("thumbs", THUMBS), UniqueConstraint("conversation_id", "message_id"), AUTOINCREMENT)
+    id: Mapped[int] = Column(Integer, primary_key=True)
+    conversation_id: Mapped[str | None] = Column(String(255), index=True)  # NULL: erased
+    message_id: Mapped[str] = Column(String(64), nullable=False)
+    thumbs: Mapped[str | None] = Column(String(8))  # NULL: taken back, or a comment alone
     comment: Mapped[str | None] = Column(FreeText)
     at: Mapped[datetime] = Column(UtcDateTime, nullable=False)

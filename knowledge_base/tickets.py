@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from frontdesk.support_hours import SupportHours
@@ -59,7 +60,13 @@ def create_ticket(
     )
     session.add(ticket)
     session.flush()
-    return TicketView(number=ticket.number, answer_by=ticket.answer_by, open_now=hours.is_open(now))
+    waiting = select(func.count()).select_from(Ticket).where(Ticket.state == "open", Ticket.id < ticket.id)
+    return TicketView(
+        number=ticket.number,
+        answer_by=ticket.answer_by,
+        open_now=hours.is_open(now),
+        ahead=session.execute(waiting).scalar_one(),
+    )
 
 
 def after_support_hours(hours: SupportHours, now: datetime, needed: timedelta) -> datetime:

@@ -146,8 +146,12 @@ class ClaimView:
 
 @dataclass(frozen=True)
 class TicketView:
-    """A conversation handed to a person; `open_now` tells whether somebody is there at this moment."""
+    """A conversation handed to a person.
+
+    `open_now` tells whether somebody is there at this moment, `ahead` how many open tickets are older.
+    """
 
     number: str
     answer_by: datetime
     open_now: bool
+    ahead: int

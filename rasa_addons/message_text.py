@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from typing import Iterable, Optional
+from typing import Iterable, Iterator, Optional, Sequence
 
 from rasa.shared.constants import INTENT_MESSAGE_PREFIX
 from rasa.shared.core.events import BotUttered, Event
 
-# Joiners that real writing systems and emoji need; every other invisible character only hides text.
-_NEEDED_JOINERS = {"\u200c", "\u200d"}
+# Joiners, which Arabic and Indic writing and emoji need; between other characters they only hide text.
+_JOINERS = {"\u200c", "\u200d"}
+_WITHOUT_JOINERS = ("LATIN", "GREEK", "CYRILLIC", "DIGIT", "CJK", "HIRAGANA", "KATAKANA", "HANGUL")
+# Letters, marks and symbols that show nothing: the categories below do not tell them from others.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
+    map(chr, range(0xE0100, 0xE01F0))  # variation selectors that only hide bytes
+)
+_LEFT_OUT = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 # A thumb alone is a yes or a no; the classifier has never seen one.
 THUMBS = {"👍": "yes", "👎": "no"}
 _KEPT_CONTROLS = {"\n", "\t"}
@@ -22,17 +28,33 @@ def clean_text(text: str) -> str:
     A message that consists of nothing else comes back empty, one that is a thumb as the word for it.
     """
     normalised = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
-    kept = [
-        character
-        for character in normalised
-        if character in _NEEDED_JOINERS
-        or character in _KEPT_CONTROLS
-        or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
-    ]
-    cleaned = "".join(kept).strip()
-    if set(cleaned) <= _NEEDED_JOINERS | {" ", "\n", "\t"}:
-        return ""
+    kept = [character for character in normalised if _is_shown(character) or character in _JOINERS]
+    cleaned = unicodedata.normalize("NFC", "".join(_without_idle_joiners(kept))).strip()
     return THUMBS.get(cleaned, cleaned)
+
+
+def _is_shown(character: str) -> bool:
+    if character in _KEPT_CONTROLS:
+        return True
+    return character not in _INVISIBLE and unicodedata.category(character) not in _LEFT_OUT
+
+
+def _without_idle_joiners(characters: Sequence[str]) -> Iterator[str]:
+    """All but the joiners that join nothing, and of several in a row one."""
+    before, joiner = "", ""
+    for character in characters:
+        if character in _JOINERS:
+            joiner = joiner or character
+            continue
+        if joiner and _takes_joiners(before) and _takes_joiners(character):
+            yield joiner
+        before, joiner = character, ""
+        yield character
+
+
+def _takes_joiners(character: str) -> bool:
+    name = unicodedata.name(character, "") if character else ""
+    return bool(name) and not character.isspace() and not name.startswith(_WITHOUT_JOINERS)
 
 
 def has_words(text: str) -> bool:

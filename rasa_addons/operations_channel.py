@@ -1,4 +1,4 @@
-"""The Rasa server's chat page and its endpoints for operators: `/`, `/health`, `/ready`, `/metrics`.
+"""The Rasa server's demo shop and its endpoints for operators: `/`, `/health`, `/ready`, `/metrics`.
 
 A channel that takes no messages: it is the one way to add routes to Rasa's web server without opening its whole
 HTTP API (`--enable-api`).
@@ -45,6 +45,12 @@ class OperationsChannel(InputChannel):
         blueprint = Blueprint("frontdesk_operations", "frontdesk_operations")
         files = {path.name: path for path in PAGE_FOLDER.iterdir() if path.suffix in _TYPES}
         brand = load_brand()
+        filled = {
+            "{{shop_name}}": brand.name,
+            "{{support_email}}": brand.support_email,
+            "{{support_phone}}": brand.support_phone,
+            "{{colour}}": brand.colour,
+        }
 
         def page_file(name: Text) -> HTTPResponse:
             path = files.get(name)
@@ -52,7 +58,8 @@ class OperationsChannel(InputChannel):
                 return response.json({"error": "not_found", "message": "There is no such file."}, status=404)
             body = path.read_text(encoding="utf-8")
             if path.suffix in {".html", ".css"}:
-                body = body.replace("{{shop_name}}", html.escape(brand.name)).replace("{{colour}}", brand.colour)
+                for placeholder, value in filled.items():
+                    body = body.replace(placeholder, html.escape(value))
             headers = {
                 "Content-Security-Policy": CONTENT_SECURITY_POLICY,
                 "X-Content-Type-Options": "nosniff",

@@ -13,6 +13,7 @@ from tools.outbox import MARK, SMTP_VARIABLE, OutboxWindow, ReadOutbox, database
 from tools.progress import Step
 from tools.project import MODEL, ROOT
 from tools.services import (
+    DEVELOPMENT_VARIABLE,
     LOOPBACK,
     SECRET_VARIABLE,
     Service,
@@ -41,6 +42,7 @@ def page(
     port: int,
     mails: bool,
     secret: bool,
+    development: bool = False,
     language_model: str = "",
 ) -> list[str]:
     """The lines that say where everything is, once it runs.
@@ -48,12 +50,14 @@ def page(
     Args:
         mails: whether the development outbox is shown in this window.
         secret: whether the secret key was made up for this run.
+        development: whether messages are taken without a session's token.
         language_model: what words the answers to open questions.
     """
     base = f"http://{LOOPBACK}:{port}"
     lines = ["", "The assistant is ready.", ""]
     lines += [f"  Chat page      {base}{CHAT_PAGE}", f"  REST endpoint  {base}{REST_ENDPOINT}"]
-    lines += [f"                 {CURL_EXAMPLE.format(url=base + REST_ENDPOINT)}"]
+    if development:
+        lines += [f"                 {CURL_EXAMPLE.format(url=base + REST_ENDPOINT)}"]
     if language_model:
         lines += [f"  Language model {language_model}"]
     lines += [f"  Logs           {', '.join(os.path.relpath(service.log, ROOT) for service in services)}"]
@@ -65,6 +69,8 @@ def page(
         lines += [f"  Mails with verification codes are not sent: they appear in this window, marked {MARK}."]
     if secret:
         lines += [f"  {SECRET_VARIABLE} is not set: a random key serves for this run (development)."]
+    if development:
+        lines += [f"  {DEVELOPMENT_VARIABLE}=1: messages are taken without a session's token (development)."]
     return [*lines, "  Ctrl-C ends everything.", ""]
 
 
@@ -103,6 +109,7 @@ def run(
                 port=services[-1].port,
                 mails=mails,
                 secret=secret,
+                development=settings[DEVELOPMENT_VARIABLE] == "1",
                 language_model=language_model_line(
                     environment, language_model, language_model is not None and running.runs(language_model)
                 ),

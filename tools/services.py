@@ -22,6 +22,7 @@ RASA_PORT = 5005
 ACTIONS_URL_VARIABLE = "FRONTDESK_ACTIONS_URL"  # endpoints.yml reads it
 SECRET_VARIABLE = "FRONTDESK_SECRET_KEY"
 SECRET_BYTES = 32
+DEVELOPMENT_VARIABLE = "FRONTDESK_DEVELOPMENT"  # the channel then takes messages without a session's token
 LLM_PORT_VARIABLE = "FRONTDESK_LLM_PORT"
 LLM_PORT = 5006
 LLM_URL_VARIABLE = "FRONTDESK_LLM_URL"  # names a server that somebody else runs: none is started then
@@ -78,7 +79,7 @@ def action_server(environment: Mapping[str, str]) -> Service:
 
 
 def rasa_server(environment: Mapping[str, str]) -> Service:
-    """The dialogue server, with the chat page."""
+    """The dialogue server, with the demo shop and its chat."""
     port = port_from(environment, RASA_PORT_VARIABLE, RASA_PORT)
     command = [sys.executable, "-m", "rasa", "run", "--model", str(MODEL)]
     command += ["--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]
@@ -168,6 +169,7 @@ def service_environment(environment: Mapping[str, str]) -> tuple[dict[str, str],
         # Nobody else on this machine is to use the model; each run has its own.
         if not settings.get(LLM_SECRET_VARIABLE):
             settings[LLM_SECRET_VARIABLE] = secrets.token_hex(SECRET_BYTES)
+    settings.setdefault(DEVELOPMENT_VARIABLE, "1")
     made_up = not settings.get(SECRET_VARIABLE)
     if made_up:
         settings[SECRET_VARIABLE] = secrets.token_hex(SECRET_BYTES)

@@ -156,7 +156,7 @@ def _product(
         "warranty_months": entry["warranty_months"],
         "returnable_once_opened": entry.get("returnable_once_opened", True),
         "available_from": None if in_days is None else day + timedelta(days=in_days),
-        "image_url": None,
+        "image_url": f"/page/{slug}.svg",  # the demo shop's drawing of the category
         "url": f"{brand.site_url}/products/{entry['sku'].lower()}",
     }
     return SeedProduct(

@@ -1,4 +1,4 @@
-"""Answers of every kind that the chat page shows, in the assistant's wire format."""
+"""Answers of every kind that the widget shows, in the assistant's wire format."""
 
 from __future__ import annotations
 
@@ -69,4 +69,18 @@ SOURCES: Message = {
     ],
 }
 
-EVERY_KIND: tuple[Message, ...] = (product_cards(), ORDER, COMPARISON, SOURCES, BUTTONS)
+CITED: Message = {
+    "text": "Fill it with citric acid and water [1], then rinse it twice [2].",
+    "sources": [
+        {"number": 1, "title": "Descaling a kettle", "url": "https://shop.example/help/descale"},
+        {"number": 2, "title": "Rinsing", "url": "https://shop.example/help/rinse"},
+    ],
+}
+
+CODE: Message = {"text": "We have mailed you a code.", "custom": {"type": "field", "field": "code", "digits": 6}}
+
+TABLE: Message = {
+    "text": "| Size | Price |\n|---|---|\n| 1.7 l | £29.99 |\n\n> Quoted\n\n```\ncode\n```\n\n`x` ~~old~~ *new*"
+}
+
+EVERY_KIND: tuple[Message, ...] = (product_cards(), ORDER, COMPARISON, TABLE, CITED, SOURCES, CODE, BUTTONS)

@@ -1,4 +1,4 @@
-"""What a test does with the chat page, and what it sees there."""
+"""What a test does with the widget on the demo shop's page, and what it sees there."""
 
 from __future__ import annotations
 
@@ -16,32 +16,56 @@ window.alert = (value) => window.executed.push(String(value));
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.blockedURI));
 """
+_HEARD = """
+window.heard = [];
+for (const name of ["open", "close", "message", "handoff", "feedback", "error", "ended"]) {
+  document.addEventListener("support-chat:" + name, ({ detail }) => window.heard.push([name, detail]));
+}
+"""
 
 
 class ChatPage:
-    """One browser tab with the chat page; requests to other hosts are recorded and stopped."""
+    """One browser tab with the shop; requests to other hosts are recorded and stopped."""
 
-    def __init__(self, context: BrowserContext, assistant: FakeAssistant) -> None:
+    def __init__(self, context: BrowserContext, assistant: FakeAssistant, opened: bool = True) -> None:
         self.assistant = assistant
         self.foreign_requests: list[str] = []
         self.console: list[str] = []
         self.errors: list[str] = []
-        context.add_init_script(_WITNESS)
-        context.route("**/*", self._own_host_only)
         self.page: Page = context.new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.add_init_script(_WITNESS + _HEARD)
+        self.page.route("**/*", self._own_host_only)
+        self.page.set_default_timeout(20_000)
         self.page.on("console", self._note_console)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.goto(assistant.url)
-        expect(self.send).to_have_attribute("aria-disabled", "true")  # the script has run
+        expect(self.launcher).to_be_attached()  # the script has run
+        if opened:
+            self.open()
+
+    @property
+    def widget(self) -> Locator:
+        return self.page.locator("support-chat")
+
+    @property
+    def launcher(self) -> Locator:
+        return self.page.locator(".launcher")
+
+    @property
+    def panel(self) -> Locator:
+        return self.page.get_by_role("dialog", name=f"{self.assistant.config['name']} assistant")
 
     @property
     def input(self) -> Locator:
-        return self.page.get_by_label("Your message")
+        return self.page.get_by_role("textbox", name="Your message")
 
     @property
     def send(self) -> Locator:
-        return self.page.locator("#send")
+        return self.page.get_by_role("button", name="Send", exact=True)
+
+    @property
+    def stop(self) -> Locator:
+        return self.page.get_by_role("button", name="Stop the answer")
 
     @property
     def log(self) -> Locator:
@@ -50,16 +74,26 @@ class ChatPage:
     @property
     def said(self) -> Locator:
         """The customer's bubbles."""
-        return self.page.locator("#messages .user .bubble")
+        return self.log.locator(".user .bubble")
 
     @property
     def answers(self) -> Locator:
-        """The assistant's bubbles, without the greeting and the typing indicator."""
-        return self.page.locator("#messages .bot:not(.typing) .bubble")
+        """The assistant's bubbles, without the greeting and the draft."""
+        return self.log.locator(".bot:not(:first-child) .bubble")
 
     @property
-    def typing(self) -> Locator:
-        return self.page.locator(".typing")
+    def draft(self) -> Locator:
+        return self.page.locator(".draft .bubble")
+
+    @property
+    def activity(self) -> Locator:
+        """What is shown while an answer is awaited."""
+        return self.page.locator(".activity")
+
+    @property
+    def status(self) -> Locator:
+        """What screen readers are told beside the messages."""
+        return self.page.locator("p[role=status]")
 
     @property
     def choices(self) -> Locator:
@@ -67,11 +101,22 @@ class ChatPage:
 
     @property
     def problem(self) -> Locator:
-        return self.page.locator("#messages .problem")
+        return self.log.locator(".problem")
 
     @property
     def retry(self) -> Locator:
-        return self.page.get_by_role("button", name="Retry")
+        return self.page.get_by_role("button", name="Try again")
+
+    def open(self) -> None:
+        self.widget.evaluate("(chat) => { chat.open = true; }")
+        expect(self.panel).to_be_visible()
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def from_menu(self, name: str) -> None:
+        self.button("More").click()
+        self.button(name).click()
 
     def type_and_send(self, text: str) -> None:
         self.input.fill(text)
@@ -81,15 +126,20 @@ class ChatPage:
         """One whole turn: says `text`, gets `answer`."""
         self.assistant.answers(*answer)
         self.type_and_send(text)
+        expect(self.said.last).to_have_text(text)
         self.settled()
 
     def settled(self) -> None:
         """Waits until no answer is awaited."""
-        expect(self.typing).to_have_count(0)
+        expect(self.activity).to_have_count(0)
 
     def reload(self) -> None:
         self.page.reload()
-        expect(self.send).to_have_attribute("aria-disabled", "true")
+        expect(self.launcher).to_be_attached()
+
+    def heard(self, name: str) -> list[Any]:
+        """The details of the events of this name that the page has heard."""
+        return [detail for heard, detail in self.page.evaluate("window.heard") if heard == name]
 
     def executed(self) -> list[str]:
         return self.page.evaluate("window.executed")

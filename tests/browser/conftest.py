@@ -1,56 +1,35 @@
-"""Real Chromium and a fake assistant for the chat page's tests; without a Chromium they are skipped."""
+"""Real Chromium and a fake assistant for the widget's tests; without a Chromium they are skipped."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.browser import chromium
 from tests.browser.chat_page import ChatPage
 from tests.browser.fake_assistant import FakeAssistant
 
-CHROMIUM_VARIABLE = "FRONTDESK_CHROMIUM"
-# Nothing of the browser's own reaches the network, and it starts inside containers.
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+# A busy machine gives a browser little time; what waits is satisfied as soon as it can be.
+expect.set_options(timeout=15_000)
 
 OpenChat = Callable[..., ChatPage]
 
-
-def _chromium() -> str:
-    named = os.environ.get(CHROMIUM_VARIABLE)
-    if named:
-        if not Path(named).is_file():
-            pytest.fail(f"{CHROMIUM_VARIABLE} names {named}, which is no file.")
-        return named
-    found = shutil.which("chromium")
-    if found is None:
-        pytest.skip(
-            "no Chromium: install it (Debian and Ubuntu: apt-get install chromium; macOS: brew install chromium) "
-            f"or set {CHROMIUM_VARIABLE} to a Chromium's or Chrome's program file"
-        )
-    return found
+# Without motion nothing has to be waited for until it stands still.
+DESK = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", "reduced_motion": "reduce"}
 
 
 # Not for the whole session: while Playwright's synchronous interface is open, its event loop counts as running in
 # this thread, and asynchronous tests of other modules could not start theirs.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = _chromium()
+    program = chromium.program()
+    if program is None:
+        pytest.skip(chromium.MISSING)
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGUMENTS)
+        launched = playwright.chromium.launch(executable_path=program, args=chromium.ARGUMENTS)
         yield launched
         launched.close()
 
@@ -64,13 +43,13 @@ def assistant() -> Iterator[FakeAssistant]:
 
 @pytest.fixture
 def open_chat(browser: Browser, assistant: FakeAssistant) -> Iterator[OpenChat]:
-    """Opens the page in a browser context of its own; takes Playwright's context options."""
+    """Opens the shop in a browser context of its own, with the chat open; takes Playwright's context options."""
     contexts = []
 
-    def open_with(**options: Any) -> ChatPage:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", **options})
+    def open_with(opened: bool = True, **options: Any) -> ChatPage:
+        context = browser.new_context(**{**DESK, **options})
         contexts.append(context)
-        return ChatPage(context, assistant)
+        return ChatPage(context, assistant, opened)
 
     yield open_with
     assistant.release()
@@ -80,5 +59,5 @@ def open_chat(browser: Browser, assistant: FakeAssistant) -> Iterator[OpenChat]:
 
 @pytest.fixture
 def chat(open_chat: OpenChat) -> ChatPage:
-    """The page as a customer at a desk opens it."""
+    """The shop as a customer at a desk sees it, with the chat open."""
     return open_chat()

@@ -40,7 +40,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _forwarded(self, port: int, body: bytes) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(LOOPBACK, port, timeout=FORWARD_SECONDS)
         try:
-            headers = {name: value for name, value in self.headers.items() if name.lower().startswith("content-")}
+            passed = ("content-", "authorization")
+            headers = {name: value for name, value in self.headers.items() if name.lower().startswith(passed)}
             connection.request("POST", self.path, body, headers)
             response = connection.getresponse()
             return response.status, response.read()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import urllib.error
 import urllib.request
-import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
@@ -14,6 +15,8 @@ from tests.e2e.people import Person
 from tests.e2e.shop_database import ShopDatabase
 
 ANSWER_SECONDS = 60
+CHANNEL = "/webhooks/rest"
+WEBHOOK = f"{CHANNEL}/webhook"
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,14 +60,27 @@ class Answer:
         return f"<{self.text} {self.buttons or ''}>"
 
 
-def post(url: str, body: bytes) -> tuple[int, bytes]:
+def post(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
     """Status and body of a POST, whatever the status."""
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    return send("POST", url, body, headers)
+
+
+def send(method: str, url: str, body: bytes | None, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+    """Status and body of a request, whatever the status."""
+    content = {} if body is None else {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, body, {**content, **(headers or {})}, method=method)
     try:
         with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:
             return int(response.status), response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
+
+
+def begin_session(base_url: str, **body: Any) -> dict[str, Any]:
+    """A new session of the channel."""
+    status, content = post(f"{base_url}{CHANNEL}/session", json.dumps(body).encode())
+    assert status == 201, f"status {status}: {content!r}"
+    return dict(json.loads(content))
 
 
 def get(url: str) -> tuple[int, Message, str]:
@@ -78,22 +94,48 @@ def get(url: str) -> tuple[int, Message, str]:
 
 @dataclass(repr=False)
 class Customer:
-    """Talks to the assistant at `base_url` under one conversation id."""
+    """Talks to the assistant at `base_url` in a session of their own; `identity` is what the shop says of them."""
 
     base_url: str
     database: ShopDatabase
-    sender: str = field(default_factory=lambda: f"e2e-{uuid.uuid4().hex}")
+    identity: str | None = None
     answers: list[Answer] = field(default_factory=list)
+    session: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.session = begin_session(self.base_url, **({"identity": self.identity} if self.identity else {}))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request of theirs has."""
+        return {"Authorization": f"Bearer {self.session['token']}"}
+
+    @property
+    def sender(self) -> str:
+        """The conversation's id, which the token holds and the customer needs for nothing."""
+        payload = self.session["token"].split(".")[1]
+        return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"])
+
+    def sends(self, path: str, body: Any = None, method: str = "POST", **headers: str) -> tuple[int, Any]:
+        """Status and JSON of a request to the channel; an empty answer is None."""
+        content = None if method == "GET" else json.dumps({} if body is None else body).encode()
+        status, answer = send(method, f"{self.base_url}{CHANNEL}{path}", content, {**self.headers, **headers})
+        return status, json.loads(answer) if answer else None
 
     def says(self, message: str) -> Answer:
         """Sends a message; every message must get an answer, never an empty list."""
-        body = json.dumps({"sender": self.sender, "message": message}).encode()
-        status, content = post(f"{self.base_url}/webhooks/rest/webhook", body)
+        status, content = self.sends("/webhook", {"message": message})
         assert status == 200, f"status {status}: {content!r}"
-        answer = Answer(json.loads(content))
+        answer = Answer(content)
         assert answer.messages, f"no answer to {message!r}"
         self.answers.append(answer)
         return answer
+
+    def history(self) -> list[dict[str, Any]]:
+        """The messages of the conversation, as the channel reads them back."""
+        status, content = self.sends("/history", method="GET")
+        assert status == 200, f"status {status}: {content!r}"
+        return list(content["messages"])
 
     def presses(self, title: str) -> Answer:
         """Presses the latest button with this title."""

@@ -18,6 +18,11 @@ from tools.supervisor import Supervisor
 
 MODEL_VARIABLE = "FRONTDESK_MODEL"
 SECRET_KEY = "a secret key for the whole-system tests"
+# The shop's own key, under which its site says who is signed in.
+IDENTITY_KEYS = "shop:a key of the shop's site for the whole-system tests"
+# All customers of the tests come from one address, and write faster than people.
+NO_LIMIT = "1000000"
+LIMITS = ("MESSAGES", "MESSAGES_ADDRESS", "SESSIONS_ADDRESS", "REQUESTS")
 PREPARE_SECONDS = 400
 
 
@@ -41,15 +46,16 @@ def free_port() -> int:
 
 
 def environment(database_file: Path, **settings: str) -> dict[str, str]:
-    """What the processes start with: this database, a set key, mails into the outbox, no network."""
+    """What the processes start with: this database, set keys, mails into the outbox, no network, a session required."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FRONTDESK_")}
     return child_environment(
         kept,
         FRONTDESK_DATABASE_URL=f"sqlite:///{database_file}",
         FRONTDESK_SECRET_KEY=SECRET_KEY,
+        FRONTDESK_IDENTITY_KEYS=IDENTITY_KEYS,
         # Two servers and the tests on two cores: threads of one would only wait for the other's.
         OMP_NUM_THREADS="1",
-        **settings,
+        **{**{f"FRONTDESK_LIMIT_{name}": NO_LIMIT for name in LIMITS}, **settings},
     )
 
 
@@ -76,10 +82,10 @@ def action_server(port: int, log: Path, probe: Literal["ready", "health"] = "rea
     )
 
 
-def rasa_server(port: int, log: Path) -> Service:
+def rasa_server(port: int, log: Path, endpoints: str = "endpoints.yml") -> Service:
     """`python -m rasa run` with the trained model on a port."""
     command = [sys.executable, "-m", "rasa", "run", "--model", str(model_file())]
-    command += ["--endpoints", "endpoints.yml", "--credentials", "credentials.yml"]
+    command += ["--endpoints", endpoints, "--credentials", "credentials.yml"]
     command += ["--interface", LOOPBACK, "--port", str(port)]
     return Service(
         name="Rasa server",

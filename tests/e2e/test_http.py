@@ -7,67 +7,39 @@ import json
 import pytest
 
 from tests.e2e.conftest import System
-from tests.e2e.customer import Customer, get, post
-
-WEBHOOK = "/webhooks/rest/webhook"
+from tests.e2e.customer import CHANNEL, WEBHOOK, Customer, get, post
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
         b"hello",
-        b'{"sender": "a", "message": ',
+        b'{"message": ',
         b"[]",
         b'"hello"',
         b"\xff\xfe",
-        b'{"sender": "a", "message": 5}',
-        b'{"sender": "a", "message": ["hello"]}',
-        b'{"sender": "a", "message": {"text": "hello"}}',
-        b'{"sender": 5, "message": "hello"}',
-        json.dumps({"sender": "a" * 129, "message": "hello"}).encode(),
+        b'{"message": 5}',
+        b'{"message": ["hello"]}',
+        b'{"message": {"text": "hello"}}',
+        b"[" * 60_000,
     ],
 )
-def test_a_request_of_the_wrong_form_is_told_what_is_wrong(system: System, body: bytes) -> None:
-    status, content = post(system.url + WEBHOOK, body)
+def test_a_request_of_the_wrong_form_is_told_what_is_wrong(system: System, customer: Customer, body: bytes) -> None:
+    status, content = post(system.url + WEBHOOK, body, customer.headers)
     answer = json.loads(content)
     assert status == 400
     assert answer["error"] == "bad_request"
     assert answer["message"]
 
 
-def test_deeply_nested_json_is_a_bad_request_and_not_a_crash(system: System) -> None:
-    status, content = post(system.url + WEBHOOK, b"[" * 100_000)
-    assert status == 400
-    assert json.loads(content)["error"] == "bad_request"
+def test_a_message_that_is_too_long_says_how_long_one_may_be(customer: Customer) -> None:
+    status, answer = customer.sends("/webhook", {"message": "x" * 2001})
+    assert (status, answer["error"]) == (413, "message_too_long")
+    assert "2000 characters" in answer["message"]
 
 
-def test_without_a_sender_two_requests_share_no_conversation(system: System) -> None:
-    def say(message: str) -> str:
-        return post(system.url + WEBHOOK, json.dumps({"message": message}).encode())[1].decode()
-
-    assert "What's your order number?" in say("where is my order?")
-    assert "which email address" not in say("1043")
-
-
-def test_a_null_character_in_the_sender_does_no_harm(system: System) -> None:
-    status, content = post(
-        system.url + WEBHOOK, json.dumps({"sender": "a\0b", "message": "where is order 1043?"}).encode()
-    )
-    assert status in (200, 400)
-    assert json.loads(content)
-
-
-def test_metadata_and_input_channel_of_the_body_are_ignored(system: System, customer: Customer) -> None:
-    body = {
-        "sender": customer.sender,
-        "message": "where is order 1043?",
-        "metadata": {"customer_id": 1, "verified": True},
-        "input_channel": "operator",
-    }
-    status, content = post(system.url + WEBHOOK, json.dumps(body).encode())
-    assert status == 200
-    assert "which email address" in content.decode()
+def test_a_null_character_does_no_harm(customer: Customer) -> None:
+    assert "which email address" in customer.says("where is order 10\x0043?")
 
 
 def test_the_answer_has_the_form_of_rasas_rest_channel(system: System, customer: Customer) -> None:
@@ -79,8 +51,8 @@ def test_the_answer_has_the_form_of_rasas_rest_channel(system: System, customer:
 
 def test_a_streamed_answer_is_one_json_message_a_line(system: System, customer: Customer) -> None:
     customer.says("where is order 1043?")
-    body = {"sender": customer.sender, "message": "alex.morgan@example.com"}
-    status, content = post(f"{system.url}{WEBHOOK}?stream=true", json.dumps(body).encode())
+    body = json.dumps({"message": "alex.morgan@example.com"}).encode()
+    status, content = post(f"{system.url}{WEBHOOK}?stream=true", body, customer.headers)
     lines = content.decode().splitlines()
     messages = [json.loads(line) for line in lines]
     assert status == 200
@@ -90,9 +62,9 @@ def test_a_streamed_answer_is_one_json_message_a_line(system: System, customer: 
 
 
 def test_a_streamed_answer_while_the_action_server_is_dead_is_an_apology(system: System, customer: Customer) -> None:
-    body = json.dumps({"sender": customer.sender, "message": "where is my order?"}).encode()
+    body = json.dumps({"message": "where is my order?"}).encode()
     with system.gateway.with_trouble("dead"):
-        _, content = post(f"{system.url}{WEBHOOK}?stream=true", body)
+        _, content = post(f"{system.url}{WEBHOOK}?stream=true", body, customer.headers)
     [message] = [json.loads(line) for line in content.decode().splitlines()]
     assert "something on our side isn't working" in message["text"]
 
@@ -135,6 +107,27 @@ def test_nothing_but_the_pages_own_files_is_served(system: System, name: str) ->
 @pytest.mark.parametrize("path", ["/conversations/default/tracker", "/model", "/domain", "/status"])
 def test_rasas_own_interface_is_closed(system: System, path: str) -> None:
     assert get(system.url + path)[0] == 404
+
+
+def test_a_client_learns_what_the_channel_can_do(system: System) -> None:
+    status, headers, content = get(f"{system.url}{CHANNEL}/config")
+    config = json.loads(content)
+    assert (status, headers.get_content_type()) == (200, "application/json")
+    assert config["require_session"] is True
+    assert config["features"] == {
+        "streaming": True, "history": True, "feedback": True, "erase": True, "identity": True, "images": False,
+    }  # fmt: skip
+    assert config["limits"]["message_characters"] == 2000
+    assert config["colour"].startswith("#")
+    assert config["name"]
+
+
+@pytest.mark.parametrize("call", ["identity", "forget", "feedback", "thumbs", "erase"])
+def test_the_action_server_does_nothing_for_a_caller_without_the_channels_secret(system: System, call: str) -> None:
+    body = json.dumps({"conversation_id": "web-1"}).encode()
+    for headers in ({}, {"Authorization": "Bearer wrong"}):
+        status, content = post(f"{system.actions_url}/conversations/{call}", body, headers)
+        assert (status, json.loads(content)) == (401, {"error": "unauthorised"})
 
 
 def test_an_error_of_the_action_server_echoes_nothing(system: System) -> None:

@@ -179,7 +179,7 @@ def test_an_answer_without_any_support_becomes_an_abstention_with_the_nearest_ar
 def test_a_stream_shows_the_sentences_and_then_the_same_words_as_a_message(assistant: Assistant) -> None:
     customer = assistant.customer()
 
-    with events_of_turn(assistant.url, customer.sender, QUESTION) as events:
+    with events_of_turn(customer, QUESTION) as events:
         arrived = list(events)
 
     names = [event.name for event in arrived]
@@ -211,7 +211,7 @@ def test_the_first_sentence_reaches_a_stream_while_the_model_still_writes(
         )  # fmt: skip
         customer = assistant.customer()
         assistant.heard.clear()
-        with events_of_turn(assistant.url, customer.sender, QUESTION) as events:
+        with events_of_turn(customer, QUESTION) as events:
             token = next(event for event in events if event.name == "token")
             assert token.data["text"] == LID
             go_on.set()
@@ -222,18 +222,47 @@ def test_the_first_sentence_reaches_a_stream_while_the_model_still_writes(
     assert statistics.median(delays) < MEDIAN_BOUND_SECONDS
 
 
-def test_a_client_that_hangs_up_stops_the_model(assistant: Assistant) -> None:
+def missed_deadlines(assistant: Assistant) -> list[str]:
+    """What the Rasa server counts of answers that did not come in time."""
+    lines = get(f"{assistant.url}/metrics")[2].splitlines()
+    return [line for line in lines if line.startswith("frontdesk_failures_total{") and '"deadline"' in line]
+
+
+@pytest.fixture
+def talking(assistant: Assistant) -> Customer:
+    """Somebody whose next question the model begins to answer and never ends."""
     assistant.upstream.default(fake_upstream.hang_after(LID, " Boil"))
     customer = assistant.customer()
     while assistant.upstream.wait_for_disconnect(0):
         pass  # of earlier tests
+    return customer
 
-    with events_of_turn(assistant.url, customer.sender, QUESTION) as events:
+
+def test_a_client_that_hangs_up_stops_the_model(assistant: Assistant, talking: Customer) -> None:
+    before = missed_deadlines(assistant)
+
+    with events_of_turn(talking, QUESTION) as events:
         next(event for event in events if event.name == "token")
 
     assert assistant.upstream.wait_for_disconnect(DEADLINE_SECONDS)
     assistant.upstream.default(fake_upstream.chat(LID))
-    assert LID in customer.says(QUESTION)
+    assert LID in talking.says(QUESTION)
+    assert missed_deadlines(assistant) == before
+
+
+def test_stop_stops_the_model_and_keeps_what_was_there(assistant: Assistant, talking: Customer) -> None:
+    before = missed_deadlines(assistant)
+
+    with events_of_turn(talking, QUESTION) as events:
+        token = next(event for event in events if event.name == "token")
+        assert talking.sends("/stop", {"turn": token.id.partition(":")[0]}) == (204, None)
+        rest = list(events)
+
+    [message] = [event.data for event in rest if event.name == "message"]
+    assert message["text"].startswith(LID)
+    assert rest[-1].name == "done"
+    assert assistant.upstream.wait_for_disconnect(DEADLINE_SECONDS)
+    assert missed_deadlines(assistant) == before
 
 
 # Faults -------------------------------------------------------------------------------------------------------------
@@ -315,7 +344,7 @@ def test_a_server_that_dies_after_a_sentence_leaves_it_and_contradicts_nothing(a
         broken.default(dies)
         with (
             assistant.board.leading_to(int(broken.url.rsplit(":", 1)[1])),
-            events_of_turn(assistant.url, customer.sender, "and how do I descale my kettle in general?") as events,
+            events_of_turn(customer, "and how do I descale my kettle in general?") as events,
         ):
             arrived = []
             for event in events:

@@ -83,6 +83,14 @@ def test_a_transcript_keeps_the_last_messages_and_cuts_long_ones() -> None:
     assert max(map(len, lines)) < 600
 
 
+def test_a_transcript_names_the_images_that_came_with_a_message() -> None:
+    talk = told()
+    talk.user("it came like this")
+    talk.events[-1]["metadata"] = {"images": ["a1", "b2"]}
+
+    assert transcript(talk.tracker()).splitlines()[-1] == "Customer: it came like this [images: a1, b2]"
+
+
 async def test_a_stranger_is_asked_for_an_address_and_a_known_customer_is_not(shop: Shop) -> None:
     stranger = Conversation().user("person", "talk_to_person").starts("handoff_form")
     known = shop.verified(Conversation(sender="chat-2")).user("person", "talk_to_person").starts("handoff_form")
@@ -108,7 +116,13 @@ async def test_the_ticket_is_written_and_its_number_told(shop: Shop) -> None:
     ticket = shop.rows(Ticket)[0]
     message = reply.values("utter_handed_over")
     assert (message["ticket"], message["contact"]) == (ticket.number, ALEX)
-    assert message["custom"] == {"type": "handoff", "ticket": ticket.number, "open_now": True}
+    assert message["custom"] == {
+        "type": "handoff",
+        "ticket": ticket.number,
+        "open_now": True,
+        "answer_by": ticket.answer_by.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "ahead": 0,
+    }
     assert (ticket.contact_email, ticket.customer_id, ticket.topic) == (ALEX, None, "return")
     assert "123 456" not in ticket.transcript
     assert shop.outcomes() == [("handed_over", "return")]

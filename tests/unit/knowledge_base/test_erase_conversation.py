@@ -13,6 +13,7 @@ from sqlalchemy import select
 from frontdesk.support_hours import OpeningTimes, SupportHours
 from knowledge_base.database import Database
 from knowledge_base.erase import erase_conversation
+from knowledge_base.feedback import keep_feedback
 from knowledge_base.identity import TooManyCodeRequests, confirm_code, principal_for, request_code
 from knowledge_base.mail import OutboxMailer
 from knowledge_base.orders import cancel_order
@@ -65,6 +66,7 @@ def live_through_everything(database: Database, conversation_id: str, number: st
         )
         record(session, conversation_id, "failed", "repair", now, detail="SECRET")
         rate(session, conversation_id, 2, "SECRET", now)
+        keep_feedback(session, conversation_id, "turn.1", thumbs="down", comment="SECRET", now=now)
 
 
 @pytest.fixture
@@ -93,7 +95,9 @@ def test_no_row_names_the_conversation_or_holds_its_texts(shop: Database) -> Non
         erase_conversation(session, "chat-alex")
     left = dump(shop)
     assert [row for rows in left.values() for row in rows if "chat-alex" in row] == []
-    assert sum("SECRET" in row for rows in left.values() for row in rows) == 3  # Sam's ticket, outcome and rating
+    assert (
+        sum("SECRET" in row for rows in left.values() for row in rows) == 4
+    )  # Sam's ticket, outcome, rating, feedback
 
 
 def test_the_proof_of_identity_is_gone(shop: Database, now: datetime) -> None:
@@ -135,6 +139,7 @@ def test_what_was_erased_is_counted(shop: Database) -> None:
             "tickets": 1,
             "outcomes": 2,
             "ratings": 1,
+            "feedback": 1,
             "order events": 1,
         }
         assert not any(erase_conversation(session, "chat-alex").values())

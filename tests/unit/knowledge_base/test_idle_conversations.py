@@ -21,6 +21,7 @@ from knowledge_base.erase import (
 from knowledge_base.schema import (
     Base,
     ConversationOutcome,
+    MessageFeedback,
     Order,
     OrderEvent,
     Rating,
@@ -42,6 +43,7 @@ TRACES: dict[str, Callable[[int, datetime], Any]] = {
     "verified_conversations": lambda order, at: VerifiedConversation(customer_id=1, verified_at=at, expires_at=at),
     "conversation_outcomes": lambda order, at: ConversationOutcome(kind="failed", at=at),
     "ratings": lambda order, at: Rating(score=3, at=at),
+    "message_feedback": lambda order, at: MessageFeedback(message_id="turn.1", thumbs="up", at=at),
     "order_events": lambda order, at: OrderEvent(order_id=order, kind="cancelled", actor="customer", at=at),
 }
 
@@ -112,6 +114,7 @@ def test_only_what_is_idle_is_erased(database: Database, rows: Any, leave: Leave
         "tickets": 1,
         "outcomes": 1,
         "ratings": 1,
+        "feedback": 1,
         "order events": 1,
     }
     assert sorted(str(ticket.conversation_id) for ticket in rows.all(Ticket)) == ["None", "new"]

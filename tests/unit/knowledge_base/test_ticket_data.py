@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from frontdesk.support_hours import OpeningTimes, SupportHours
@@ -57,6 +58,14 @@ def test_a_ticket_gets_a_number_and_a_time(database: Database, now: datetime) ->
     with database.transaction() as session:
         ticket = hand_over(session, now)
     assert (ticket.number, ticket.answer_by, ticket.open_now) == ("T10001", now + timedelta(hours=4), True)
+
+
+def test_a_ticket_counts_the_open_ones_before_it(database: Database, rows: Any, now: datetime) -> None:
+    with database.transaction() as session:
+        first, second = hand_over(session, now), hand_over(session, now)
+        session.execute(update(Ticket).where(Ticket.id == 1).values(state="answered"))
+        third = hand_over(session, now)
+    assert (first.ahead, second.ahead, third.ahead) == (0, 1, 1)
 
 
 def test_a_ticket_says_when_nobody_is_there(database: Database) -> None:

@@ -13,6 +13,8 @@ import httpx
 import pytest
 from rasa.core.actions.action import RemoteAction
 from rasa.core.channels.channel import InputChannel, UserMessage, register
+from rasa.core.lock_store import InMemoryLockStore
+from rasa.core.tracker_store import InMemoryTrackerStore, TrackerStore
 from rasa.server import add_root_route
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import Event, SlotSet
@@ -21,7 +23,10 @@ from rasa.utils.endpoints import EndpointConfig
 from sanic import Sanic
 from sanic.touchup.service import TouchUp
 
+from frontdesk.signing import KeyRing
 from rasa_addons.nlg import FrontdeskNLG
+from rasa_addons.web.settings import WebSettings
+from rasa_addons.web_channel import WebChannel
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -66,8 +71,8 @@ class FakeAgent:
 
     def __init__(self, nlg: FrontdeskNLG) -> None:
         self.processor = SimpleNamespace(nlg=nlg)
-        self.tracker_store = self
-        self.trackers: dict[str, DialogueStateTracker] = {}
+        self.tracker_store: TrackerStore = InMemoryTrackerStore(Domain.empty())
+        self.lock_store = InMemoryLockStore()
         self.received: list[UserMessage] = []
         self.ready = True
         self.turn: OnMessage = self.says({"text": "Hello."})
@@ -87,9 +92,10 @@ class FakeAgent:
         self.received.append(message)
         return await self.turn(message)
 
-    async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
-        """The conversation of a sender."""
-        return self.trackers.get(sender_id)
+    async def remembers(self, sender_id: str, *events: Event) -> None:
+        """A conversation that has these events."""
+        tracker = DialogueStateTracker.from_events(sender_id, list(events))
+        await self.tracker_store.save(tracker)
 
     def is_ready(self) -> bool:
         """Whether a model is loaded."""
@@ -100,6 +106,27 @@ class FakeAgent:
 def agent(nlg: FrontdeskNLG) -> FakeAgent:
     """An agent that answers every message with "Hello."."""
     return FakeAgent(nlg)
+
+
+SESSION_KEY = b"a key of these tests alone, 32 bytes"
+IDENTITY_KEY = b"the shop's own key, also 32 bytes of it"
+
+
+def web_settings(**changes: Any) -> WebSettings:
+    """Settings of a channel in open mode, with a key for statements of who is signed in."""
+    defaults: dict[str, Any] = {
+        "require_session": False,
+        "session_keys": KeyRing({"now": SESSION_KEY}),
+        "identity_keys": KeyRing({"shop": IDENTITY_KEY}),
+        "calls_secret": "secret",
+        "actions_url": "http://actions.example/webhook",
+    }
+    return WebSettings(**{**defaults, **changes})
+
+
+def open_channel(**changes: Any) -> WebChannel:
+    """A channel in open mode."""
+    return WebChannel(web_settings(**changes))
 
 
 Serve = Callable[..., Any]

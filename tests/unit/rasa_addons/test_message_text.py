@@ -30,6 +30,10 @@ FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
         (FAMILY, FAMILY),
         ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
         ("\u200d\u200c \u200d", ""),  # nothing but joiners
+        ("re\u200dfu\u200cnd \u200d1043\u200c", "refund 1043"),  # joiners that join nothing
+        ("\U0001f468\u200d\u200c\u200d\U0001f469", "\U0001f468\u200d\U0001f469"),  # bits in a row of them
+        ("order\u3164\u115f\u2800\u034f 1043", "order 1043"),  # letters that show nothing
+        ("hi" + "".join(chr(0xE0100 + number) for number in range(20)), "hi"),  # bytes as variation selectors
         ("\u200b\ufeff", ""),
         ("", ""),
     ],

@@ -33,12 +33,7 @@ def failures(kind: str) -> float:
 async def events_of(stream: TurnStream) -> list[StreamEvent]:
     """What is in the stream up to its end."""
     stream.done()
-    events: list[StreamEvent] = []
-    while not events or events[-1].name != "done":
-        event = await stream.next(LONG)
-        assert event is not None
-        events.append(event)
-    return events[:-1]
+    return (await stream.after(0, LONG))[:-1]
 
 
 def drafted(events: list[StreamEvent]) -> str:

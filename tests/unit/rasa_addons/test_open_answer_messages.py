@@ -144,14 +144,9 @@ async def test_the_stream_hears_of_the_sources_before_the_message(asked: Callabl
         message = await asked(ACID, answer_of(ACID))
     stream.done()
 
-    names = []
-    while not names or names[-1] != "done":
-        event = await stream.next(1.0)
-        assert event is not None
-        names.append(event.name)
-        if event.name == "sources":
-            assert event.data == {"sources": message["metadata"]["sources"]}
-    assert names == ["status", "token", "sources", "done"]
+    events = await stream.after(0, 1.0)
+    assert [event.name for event in events] == ["status", "token", "sources", "done"]
+    assert events[2].data == {"sources": message["metadata"]["sources"]}
 
 
 @pytest.mark.parametrize("text", ["/clarify", ""])

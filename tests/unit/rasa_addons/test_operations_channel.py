@@ -1,4 +1,4 @@
-"""The chat page and what operators ask: routes, headers, the shop's name, readiness, counters."""
+"""The demo shop and what operators ask: routes, headers, the shop's name, readiness, counters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def test_the_page_takes_the_place_of_rasas_greeting(serve: Serve) -> None:
 
 async def test_the_page_and_its_files_allow_nothing_from_elsewhere(serve: Serve) -> None:
     async with serve(OperationsChannel()) as client:
-        for path in ("/", "/page/chat.js", "/page/chat.css"):
+        for path in ("/", "/page/shop.js", "/page/shop.css"):
             headers = (await client.get(path)).headers
             assert headers["content-security-policy"] == CONTENT_SECURITY_POLICY
             assert headers["x-content-type-options"] == "nosniff"
@@ -65,7 +65,7 @@ async def test_the_shops_name_is_escaped_and_its_colour_put_in(serve: Serve, mon
 
     async with serve(OperationsChannel()) as client:
         page = (await client.get("/")).text
-        styles = (await client.get("/page/chat.css")).text
+        styles = (await client.get("/page/shop.css")).text
 
     assert "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; Sons" in page
     assert "<script>alert" not in page

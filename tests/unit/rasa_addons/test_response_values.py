@@ -23,6 +23,8 @@ OF_THE_ADDONS = {
     "utter_generated_answer_sources": frozenset({"answer", "sources"}),
     "utter_abstained": frozenset({"title", "url"}),
     "utter_message_too_long": frozenset({"max_characters"}),
+    "utter_rate_limited": frozenset({"retry_after"}),
+    "utter_image_too_large": frozenset({"megabytes"}),
 }
 # Responses whose name is in a variable of the action, with that variable.
 IN_VARIABLES = {"response": ("utter_products_found", "utter_products_near")}

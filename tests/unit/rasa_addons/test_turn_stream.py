@@ -1,4 +1,4 @@
-"""A turn as Server-Sent Events: what is sent, in which order, and what happens when the client goes away."""
+"""A turn as Server-Sent Events: what is sent, and in which order."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 from rasa.core.channels.channel import UserMessage
 
 from rasa_addons.turn_stream import StreamEvent, TurnStream, current_stream, streaming_to
-from rasa_addons.web_channel import WebChannel
-from tests.unit.rasa_addons.conftest import FakeAgent, Serve
+from tests.unit.rasa_addons.conftest import FakeAgent, Serve, open_channel
 
 PATH = "/webhooks/rest/webhook"
 SOON = 5.0  # seconds that no test waits for
 
 
 def events_in(body: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """Id, name and data of each event."""
-    events = []
+    """Number, name and data of each event; all of them are of one turn."""
+    events, turns = [], set()
     for block in body.split("\n\n"):
         fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
         if fields:
-            events.append((fields["id"], fields["event"], json.loads(fields["data"])))
+            turn, _, number = fields["id"].partition(":")
+            turns.add(turn)
+            events.append((number, fields["event"], json.loads(fields["data"])))
+    assert len(turns) == 1
     return events
 
 
 async def streamed(serve: Serve, message: str = "hi", accept: str = "text/event-stream") -> Any:
-    async with serve(WebChannel()) as client:
+    async with serve(open_channel()) as client:
         return await client.post(PATH, json={"sender": "chat-1", "message": message}, headers={"Accept": accept})
 
 
@@ -41,10 +42,11 @@ async def test_a_turn_is_its_messages_between_a_status_and_done(serve: Serve, ag
 
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.headers["cache-control"] == "no-store"
+    turn = agent.received[0].message_id
     assert events_in(answer.text) == [
         ("1", "status", {"state": "thinking"}),
-        ("2", "message", {"recipient_id": "chat-1", "text": "One.\n\nStill one."}),
-        ("3", "message", {"recipient_id": "chat-1", "text": "Two."}),
+        ("2", "message", {"id": f"{turn}.1", "recipient_id": "chat-1", "text": "One.\n\nStill one."}),
+        ("3", "message", {"id": f"{turn}.2", "recipient_id": "chat-1", "text": "Two."}),
         ("4", "done", {}),
     ]
 
@@ -98,7 +100,7 @@ async def test_where_not_even_the_apology_can_be_had_an_error_and_done_end_the_s
     events = events_in((await streamed(serve)).text)
 
     assert [name for _, name, _ in events] == ["status", "error", "done"]
-    assert events[1][2] == {"message": "The assistant could not answer just now."}
+    assert events[1][2] == {"error": "no_answer", "message": "The assistant could not answer just now."}
 
 
 async def test_a_message_that_is_refused_is_a_stream_too(serve: Serve, agent: FakeAgent) -> None:
@@ -108,7 +110,7 @@ async def test_a_message_that_is_refused_is_a_stream_too(serve: Serve, agent: Fa
 
 
 async def test_a_bad_request_is_json_with_its_status(serve: Serve) -> None:
-    async with serve(WebChannel()) as client:
+    async with serve(open_channel()) as client:
         answer = await client.post(PATH, content=b"no", headers={"Accept": "text/event-stream"})
 
     assert (answer.status_code, answer.json()["error"]) == (400, "bad_request")
@@ -126,78 +128,20 @@ async def test_after_done_nothing_is_sent() -> None:
     stream.done()
     stream.token("late")
 
-    assert await stream.next(SOON) == StreamEvent("done", {})
-    assert await stream.next(0.0) is None
+    assert await stream.after(0, SOON) == [StreamEvent("done", {})]
 
 
 def test_data_stays_on_one_line() -> None:
-    encoded = StreamEvent("token", {"text": "one\n\ntwo é"}).encoded(7)
+    encoded = StreamEvent("token", {"text": "one\n\ntwo é"}).encoded("ab", 7)
 
-    assert encoded == 'id: 7\nevent: token\ndata: {"text": "one\\n\\ntwo é"}\n\n'
-
-
-# The connection -----------------------------------------------------------------------------------------------------
+    assert encoded == 'id: ab:7\nevent: token\ndata: {"text": "one\\n\\ntwo é"}\n\n'
 
 
-class Connection:
-    """What Sanic writes a stream to; after `breaks_after` writes it is gone, as when the client hangs up."""
+async def test_a_ticket_is_an_event_of_its_own_before_its_message(serve: Serve, agent: FakeAgent) -> None:
+    ticket = {"ticket": "T10005", "open_now": True, "ahead": 2}
+    agent.turn = agent.says({"text": "A colleague writes.", "custom": {"type": "handoff", **ticket}})
 
-    def __init__(self, breaks_after: int = 1000) -> None:
-        self.written: list[str] = []
-        self.beaten = asyncio.Event()
-        self._breaks_after = breaks_after
+    events = events_in((await streamed(serve)).text)
 
-    async def write(self, text: str) -> None:
-        if len(self.written) >= self._breaks_after:
-            raise asyncio.CancelledError
-        self.written.append(text)
-        if text.startswith(":"):
-            self.beaten.set()
-
-
-def opened(agent: FakeAgent, channel: WebChannel) -> Any:
-    """The function with which the channel writes to a connection."""
-    request = SimpleNamespace(app=SimpleNamespace(ctx=SimpleNamespace(agent=agent)))
-    return channel._events(request, agent.handle_message, "chat-1", "hi").streaming_fn  # type: ignore[arg-type]
-
-
-async def test_while_a_turn_takes_its_time_a_comment_says_that_the_connection_lives(agent: FakeAgent) -> None:
-    channel, connection = WebChannel(), Connection()
-    channel.heartbeat_seconds = 0.01
-
-    async def turn(message: UserMessage) -> None:
-        await asyncio.wait_for(connection.beaten.wait(), SOON)
-        await message.output_channel.send_response("chat-1", {"text": "Hello."})  # type: ignore[union-attr]
-
-    agent.turn = turn
-    await opened(agent, channel)(connection)
-
-    assert ": still here\n\n" in connection.written
-    assert connection.written[-1].startswith("id: 3\nevent: done")
-
-
-async def test_a_client_that_hangs_up_is_noticed_by_the_turn_which_ends_as_it_should(agent: FakeAgent) -> None:
-    channel = WebChannel()
-    noticed, ended = asyncio.Event(), asyncio.Event()
-
-    async def turn(message: UserMessage) -> None:
-        stream = current_stream()
-        assert stream is not None
-        stream.token("One")
-        await stream.wait_closed()
-        noticed.set()
-        await message.output_channel.send_response("chat-1", {"text": "One."})  # type: ignore[union-attr]
-        ended.set()
-
-    agent.turn = turn
-    labels = {"channel": "rest", "outcome": "answered"}
-    before = REGISTRY.get_sample_value("frontdesk_turns_total", labels) or 0.0
-
-    with pytest.raises(asyncio.CancelledError):
-        await opened(agent, channel)(Connection(breaks_after=1))
-
-    [running] = channel._turns
-    await asyncio.wait_for(running, SOON)
-    assert noticed.is_set()
-    assert ended.is_set()
-    assert REGISTRY.get_sample_value("frontdesk_turns_total", labels) == before + 1
+    assert [name for _, name, _ in events] == ["status", "handoff", "message", "done"]
+    assert events[1][2] == ticket

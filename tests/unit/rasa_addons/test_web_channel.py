@@ -8,19 +8,17 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 from rasa.core.channels.channel import UserMessage
-from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import BotUttered
-from rasa.shared.core.trackers import DialogueStateTracker
 
 from frontdesk.logs import turn_id
-from rasa_addons.web_channel import MAX_CHARACTERS_VARIABLE, WebChannel, WholeMessageCollector
+from rasa_addons.web.turn import CustomerMessage, WholeMessageCollector, run_turn
 from tests.unit.rasa_addons.conftest import FakeAgent
 
 
 async def ask(agent: FakeAgent, text: str, sender: str = "chat-1") -> list[dict[str, Any]]:
     """The messages that come of one message."""
     collector = WholeMessageCollector()
-    await WebChannel().answer(agent, agent.handle_message, collector, sender, text)
+    await run_turn(agent, agent.handle_message, collector, CustomerMessage(sender, text), 2000)
     return collector.messages  # type: ignore[no-any-return]
 
 
@@ -37,10 +35,10 @@ def ended(outcome: str) -> float:
     return count("frontdesk_turns_total", channel="rest", outcome=outcome)
 
 
-async def test_an_answer_goes_through_with_clean_text_and_no_metadata(agent: FakeAgent) -> None:
+async def test_an_answer_goes_through_without_metadata(agent: FakeAgent) -> None:
     before = ended("answered"), count("frontdesk_turn_seconds_count", channel="rest")
 
-    assert await ask(agent, " where\u200b is it ") == [{"recipient_id": "chat-1", "text": "Hello."}]
+    assert await ask(agent, "where is it") == [{"recipient_id": "chat-1", "text": "Hello."}]
 
     [message] = agent.received
     assert (message.text, message.sender_id, message.input_channel, message.metadata) == (
@@ -54,8 +52,6 @@ async def test_an_answer_goes_through_with_clean_text_and_no_metadata(agent: Fak
     ("text", "refusal"),
     [
         ("", "empty_message"),
-        ("  \u200b ", "empty_message"),
-        ("x" * 2001, "message_too_long"),
         ("\U0001f600", "no_words"),
         ("/restart", "command_refused"),
         ('/inform{"order_number": "1044"}', "command_refused"),
@@ -74,18 +70,10 @@ async def test_a_message_that_is_not_for_the_dialogue_gets_a_sentence(
     assert ended(refusal) == before + 1
 
 
-async def test_the_longest_message_is_a_setting(agent: FakeAgent, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(MAX_CHARACTERS_VARIABLE, "10")
-
-    [message] = await ask(agent, "x" * 11)
-
-    assert "10 characters" in message["text"]
-    assert (await ask(agent, "x" * 10))[0]["text"] == "Hello."
-
-
-async def test_a_button_that_was_shown_may_be_pressed(agent: FakeAgent, domain: Domain) -> None:
-    shown = BotUttered("Which?", {"buttons": [{"title": "It", "payload": '/inform{"item":"7"}'}]})
-    agent.trackers["chat-1"] = DialogueStateTracker.from_events("chat-1", [shown], slots=domain.slots)
+async def test_a_button_that_was_shown_may_be_pressed(agent: FakeAgent) -> None:
+    await agent.remembers(
+        "chat-1", BotUttered("Which?", {"buttons": [{"title": "It", "payload": '/inform{"item":"7"}'}]})
+    )
 
     assert (await ask(agent, '/inform{"item": "7"}'))[0]["text"] == "Hello."
     assert (await ask(agent, '/inform{"item": "7"}', sender="chat-2"))[0]["text"] != "Hello."
@@ -124,7 +112,7 @@ async def test_conversations_that_cannot_be_read_get_the_apology(agent: FakeAgen
     async def gone(sender_id: str) -> None:
         raise ConnectionError("tracker store")
 
-    agent.retrieve = gone  # type: ignore[assignment,method-assign]
+    agent.tracker_store.retrieve_full_tracker = gone  # type: ignore[assignment,method-assign]
 
     [message] = await ask(agent, "/greet")
 
@@ -149,6 +137,14 @@ async def test_all_of_a_message_stays_together(agent: FakeAgent) -> None:
         "sources": [{"title": "T", "url": "https://shop.example/t"}],
     }
     assert second["text"] == "Next."
+
+
+async def test_a_response_that_asks_for_one_value_says_of_which_kind(agent: FakeAgent) -> None:
+    agent.turn = agent.says({"text": "The code?", "metadata": {"input": {"field": "code", "digits": 6}}})
+
+    [message] = await ask(agent, "hi")
+
+    assert message["custom"] == {"type": "field", "field": "code", "digits": 6}
 
 
 async def test_empty_parts_and_empty_messages_are_left_out(agent: FakeAgent) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.outbox import MARK
 from tools.processes import GRACE_SECONDS
 from tools.run import page
 from tools.services import Service, port_free
@@ -175,7 +176,7 @@ def test_with_a_mail_server_no_mail_is_shown(
 ) -> None:
     running = start(service("rasa"), FRONTDESK_SMTP_URL="smtp://mail.example.com:587")
     eventually(lambda: "Ctrl-C ends everything" in running.output)
-    assert "DEVELOPMENT" not in running.output
+    assert f"marked {MARK}" not in running.output
 
 
 def test_a_given_secret_key_is_neither_replaced_nor_shown(
@@ -185,6 +186,15 @@ def test_a_given_secret_key_is_neither_replaced_nor_shown(
     eventually(lambda: "Ctrl-C ends everything" in running.output)
     assert "FRONTDESK_SECRET_KEY" not in running.output
     assert "correct-horse" not in running.output
+
+
+def test_a_command_without_a_session_is_shown_only_where_it_works(service: MakeService) -> None:
+    shown, hidden = (
+        "\n".join(page([service("rasa")], [], port=5005, mails=False, secret=False, development=development))
+        for development in (True, False)
+    )
+    assert "curl" in shown and "FRONTDESK_DEVELOPMENT=1" in shown
+    assert "curl" not in hidden and "FRONTDESK_DEVELOPMENT" not in hidden
 
 
 def test_without_demo_customers_the_page_has_no_table(service: MakeService) -> None:

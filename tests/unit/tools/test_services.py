@@ -62,6 +62,11 @@ def test_a_secret_key_of_the_environment_is_kept() -> None:
     assert not made_up
 
 
+def test_a_run_is_for_development_unless_the_environment_says_otherwise() -> None:
+    assert service_environment({})[0]["FRONTDESK_DEVELOPMENT"] == "1"
+    assert service_environment({"FRONTDESK_DEVELOPMENT": "0"})[0]["FRONTDESK_DEVELOPMENT"] == "0"
+
+
 def test_telemetry_is_off_and_no_model_hub_is_asked_unless_the_environment_says_otherwise() -> None:
     settings, _ = service_environment({})
     assert settings["RASA_TELEMETRY_ENABLED"] == "false"
