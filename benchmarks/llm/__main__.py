@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import report
-from benchmarks.llm import copying, limits
+from benchmarks.llm import compact, copying, limits
 from benchmarks.llm.measuring import BASELINE, measured, progress, systems_for
 from benchmarks.llm.prompts import COMPLETION_TOKENS, PROMPT_TOKENS, Prompt, prompts
 from benchmarks.llm.shapes import SHAPES, Shape, random_model
@@ -41,7 +41,8 @@ below 1 is sooner); `speedup_at_8` is the tokens per second of 8 requests at onc
 measured copy bandwidth, or the sums at the measured matrix rate, whichever takes longer) over the time it took;
 where requests are prefilled in between, that time counts too. Times in seconds on a CPU stand here for the aim that
 is set in seconds only. `copied_N_percent`: guessing ahead for one request whose answer has N % of its tokens from
-the prompt, forced on the model, against the same without guessing.
+the prompt, forced on the model, against the same without guessing. `compact_cpu_*`: the model that ships, or its shape
+with random weights, on the shop's held-out questions with their passages, 32 tokens out.
 """
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 GUESS_PROMPT_TOKENS = 512
@@ -137,7 +138,7 @@ def memory_of(name: str, arguments: argparse.Namespace, device: torch.device) ->
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.llm", description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--shapes", nargs="+", choices=sorted(SHAPES))
+    parser.add_argument("--shapes", nargs="*", choices=sorted(SHAPES))
     parser.add_argument("--concurrency", nargs="+", type=int)
     parser.add_argument("--dtype", choices=sorted(DTYPES))
     parser.add_argument("--rounds", type=int)
@@ -147,6 +148,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--patience", type=float, default=60.0, help="a run longer than this, in seconds, is not repeated"
     )
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--compact", action=argparse.BooleanOptionalAction, default=True, help="the compact model too, on a CPU"
+    )
     parser.add_argument("--name", help="of the result files; llm or llm_cuda by default")
     parser.add_argument(
         "--transformers-serve",
@@ -158,7 +162,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if arguments.device == "auto":
         arguments.device = "cuda" if torch.cuda.is_available() else "cpu"
     plan = PLANS[arguments.device]
-    arguments.shapes = arguments.shapes or list(plan.shapes)
+    arguments.shapes = list(plan.shapes) if arguments.shapes is None else arguments.shapes
     arguments.concurrency = arguments.concurrency or list(plan.concurrency)
     arguments.dtype = arguments.dtype or plan.dtype
     arguments.rounds = arguments.rounds or plan.rounds
@@ -177,6 +181,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         Row(arguments.device, "machine", "copy_bandwidth", machine.bytes_per_second / 1e9, "GB/s"),
         Row(arguments.device, "machine", f"matrix_rate_{arguments.dtype}", machine.flops / 1e9, "GFLOP/s"),
     ]
+    if arguments.device == "cpu" and arguments.compact:
+        rows += compact.measured(arguments)
     for name in arguments.shapes:
         shape = SHAPES[name]
         dataset = f"llama_{name}_{arguments.device}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from llm_component.engines.interface import Message
+from llm_component.engines.interface import Grounding, Message
 
 PROMPT_TOKENS = 1500
 SHARED_TOKENS = 400  # system prompt and rules, equal for all customers
@@ -14,10 +14,11 @@ COMPLETION_TOKENS = 120
 
 @dataclass(frozen=True)
 class Prompt:
-    """A chat prompt and the passages in it."""
+    """A chat prompt and the passages in it, or a task in its parts."""
 
-    messages: tuple[Message, ...]
-    passages: tuple[str, ...]
+    messages: tuple[Message, ...] = ()
+    passages: tuple[str, ...] = ()
+    grounding: Grounding | None = None
 
 
 def words(generator: random.Random, count: int, vocabulary: int) -> str:

@@ -67,7 +67,12 @@ class _Times(BaseStreamer):
 class _Generate(System):
     def __init__(self, loaded: LoadedModel) -> None:
         self.loaded = loaded
-        self.prompt_ids = loaded.prompt_ids
+
+    def prompt_ids(self, prompt: Prompt) -> list[int]:
+        """Token ids of what the model is asked."""
+        if prompt.grounding is not None:
+            return self.loaded.grounding_ids(prompt.grounding)
+        return self.loaded.prompt_ids(prompt.messages)
 
     def _config(self, new_tokens: int) -> GenerationConfig:
         return GenerationConfig(
@@ -76,9 +81,14 @@ class _Generate(System):
 
     def _generate(self, rows: list[list[int]], new_tokens: int) -> _Times:
         longest = max(map(len, rows))
-        pad = self.loaded.pad_token_id
-        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=self.loaded.device)
-        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=self.loaded.device)
+        ids = torch.full((len(rows), longest), self.loaded.pad_token_id)
+        mask = torch.zeros_like(ids)
+        for number, row in enumerate(rows):
+            # Behind an encoder's source, before a prompt that goes on.
+            place = slice(len(row)) if self.loaded.kind == "encoder_decoder" else slice(longest - len(row), longest)
+            ids[number, place] = torch.tensor(row)
+            mask[number, place] = 1
+        ids, mask = ids.to(self.loaded.device), mask.to(self.loaded.device)
         times = _Times()
         with torch.inference_mode():
             self.loaded.model.generate(
@@ -96,7 +106,7 @@ class OneAtATime(_Generate):
         began = time.perf_counter()
         first, ends = [], []
         for prompt in prompts:
-            times = self._generate([self.prompt_ids(prompt.messages)], new_tokens)
+            times = self._generate([self.prompt_ids(prompt)], new_tokens)
             first.append(times.at[1] - began)  # the first call is the prompt itself
             ends.append(times.at[-1] - began)
         return Run(first, ends, len(prompts) * new_tokens)
@@ -109,7 +119,7 @@ class PaddedBatch(_Generate):
 
     def run(self, prompts: Sequence[Prompt], new_tokens: int) -> Run:
         began = time.perf_counter()
-        times = self._generate([self.prompt_ids(prompt.messages) for prompt in prompts], new_tokens)
+        times = self._generate([self.prompt_ids(prompt) for prompt in prompts], new_tokens)
         count = len(prompts)
         return Run([times.at[1] - began] * count, [times.at[-1] - began] * count, count * new_tokens)
 
@@ -132,7 +142,7 @@ class ContinuousBatching(_Generate):
         self._manager.stop(block=True)
 
     def run(self, prompts: Sequence[Prompt], new_tokens: int) -> Run:
-        rows = [self.prompt_ids(prompt.messages) for prompt in prompts]
+        rows = [self.prompt_ids(prompt) for prompt in prompts]
         began = time.perf_counter()
         for row in rows:
             self._manager.add_request(row, max_new_tokens=new_tokens, streaming=True)
@@ -177,6 +187,7 @@ class EngineSystem(System):
                 prompt.messages,
                 Sampling(max_tokens=new_tokens),
                 passages=prompt.passages if self.hint_passages else (),
+                grounding=prompt.grounding,
             )
             first = 0.0
             tokens = 0
