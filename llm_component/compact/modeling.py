@@ -42,6 +42,7 @@ class CopyHead(nn.Module):
         # What stands behind a token that was just written is likely to be next, as induction heads find it
         # (Olsson et al. 2022); how likely, the state says.
         self.follow = nn.Linear(config.hidden_size, 1)
+        self.follow.bias_at_start = FOLLOW
         self.scale = config.hidden_size**-0.5
 
     def forward(
@@ -63,7 +64,9 @@ class CopyHead(nn.Module):
         """
         scores = self.query(states) @ keys.transpose(1, 2) * self.scale
         before = functional.pad(source_ids[:, :-1], (1, 0))
-        scores = scores + self.follow(states) * (written[:, :, None] == before[:, None, :])
+        behind = (written[:, :, None] == before[:, None, :]).to(scores.dtype)
+        # A token that stands in many places, such as a digit, says little about which of them goes on.
+        scores = scores + self.follow(states) * behind / behind.sum(dim=-1, keepdim=True).clamp(min=1.0)
         scores = scores.float().masked_fill(~memory_mask.bool()[:, None, :], float("-inf"))
         pointing = scores.softmax(dim=-1)  # (batch, queries, source)
         gathered = pointing.to(memory.dtype) @ memory
@@ -110,12 +113,10 @@ class CompactPreTrainedModel(PreTrainedModel):
         if isinstance(module, (nn.Linear, nn.Embedding)):
             nn.init.normal_(module.weight, std=self.config.initializer_range)
         if isinstance(module, nn.Linear) and module.bias is not None:
-            nn.init.zeros_(module.bias)
+            nn.init.constant_(module.bias, getattr(module, "bias_at_start", 0.0))
         if isinstance(module, nn.LayerNorm):
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)
-        if isinstance(module, CopyHead):
-            nn.init.constant_(module.follow.bias, FOLLOW)
 
 
 class CompactForConditionalGeneration(CompactPreTrainedModel, GenerationMixin):

@@ -205,7 +205,9 @@ def test_another_language_gets_a_sentence_and_no_wrong_action(
 
 
 def test_a_very_long_message_is_declined_with_the_limit(customer: Customer) -> None:
-    assert "I can read up to 2000 characters" in customer.says("my order is late " * 600)
+    status, content = customer.sends("/webhook", {"message": "my order is late " * 600})
+    assert status == 413
+    assert "I can read up to 2000 characters" in content["message"]
 
 
 @pytest.mark.parametrize("message", ["", "   ", "\n\t", "\u200b\u2060"])

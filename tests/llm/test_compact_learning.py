@@ -44,9 +44,9 @@ def test_values_never_seen_are_copied_with_the_number_of_their_passage() -> None
     seen = [value for value in range(1000, 10000) if value not in unseen]
 
     model.train()
-    for step in range(600):
+    for step in range(1000):
         for group in optimiser.param_groups:
-            group["lr"] = 2e-3 * min(1.0, (step + 1) / 50) * (1 - step / 630)
+            group["lr"] = 2e-3 * min(1.0, (step + 1) / 50) * (1 - step / 1050)
         rows, targets = zip(*(example(choice, seen) for _ in range(32)), strict=True)
         ids, mask = padded(list(rows))
         labels, real = padded([tuple(right) for right, _ in targets])

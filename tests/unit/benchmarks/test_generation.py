@@ -50,13 +50,6 @@ def test_a_snippet_stands_with_its_own_question(tmp_path: Path) -> None:
     )
 
 
-def test_sections_hold_all_words_and_are_cut_at_the_ends_of_sentences() -> None:
-    text = "\n\n".join(f"Sentence {number} has exactly six words." for number in range(60))
-    found = datasets.sections(text)
-    assert " ".join(found).split() == text.split()
-    assert all(len(section.split()) <= datasets.SECTION_WORDS and section.endswith(".") for section in found)
-
-
 def test_the_held_out_questions_are_read_with_their_passages() -> None:
     cases = shop.questions()
     assert len(cases) >= 300

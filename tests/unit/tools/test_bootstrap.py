@@ -222,7 +222,7 @@ def test_the_lock_names_no_package_index(target: PythonEnvironment) -> None:
 def test_every_direct_requirement_is_locked_in_its_version(target: PythonEnvironment) -> None:
     lock = target.lock.read_text(encoding="utf-8").lower()
     lines = [
-        line.split("#")[0].strip().lower()
+        line.split("#")[0].split(";")[0].strip().lower()
         for name in ("requirements.txt", "requirements-dev.txt")
         for line in (target.requirements.parent / name).read_text(encoding="utf-8").splitlines()
     ]
