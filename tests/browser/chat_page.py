@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -127,6 +128,8 @@ class ChatPage:
         self.assistant.answers(*answer)
         self.type_and_send(text)
         expect(self.said.last).to_have_text(text)
+        # Before it is on its way nothing shows that an answer is awaited.
+        expect(self.log.locator(".message.user").last).to_have_class(re.compile(r"\b(sent|failed)\b"))
         self.settled()
 
     def settled(self) -> None:

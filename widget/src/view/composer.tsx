@@ -1,7 +1,7 @@
 /** Where the customer writes: text, a photo, their voice. Send becomes stop while an answer is written. */
 
 import type { RefObject, VNode } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { canHear, listen, type Dictation } from "../speech";
 import { fill } from "../texts";
@@ -20,7 +20,8 @@ export function Composer({ input }: { input: RefObject<HTMLTextAreaElement | nul
   const length = [...text.trim()].length; // as the server counts: an emoji is one
   const sendable = (length > 0 || photo !== null) && length <= most;
 
-  useEffect(() => {
+  // Before the next key is handled: Escape may close the panel at once.
+  useLayoutEffect(() => {
     fit(input.current!);
     conversation.store.typed = text; // outlives a closed panel and a reload
   }, [text]);
