@@ -35,7 +35,7 @@ VOCABULARY = 8000
 SHOP_EXAMPLES = 60_000
 TEXTS = 6_000  # of these examples, as running text for the first stage and the vocabulary
 DENOISING_UPDATES = 60
-ANSWERING_UPDATES = 2_900
+ANSWERING_UPDATES = 9_000
 # Share of each source in what is answered. The sets' own evaluation parts are kept out.
 SETS = {"doc2dial_qga": 0.22, "dstc9_track1": 0.06}
 SHOP_SHARE = 0.72
