@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timezone
+from typing import Any
 
 import numpy as np
 from sqlalchemy import func, select
@@ -98,7 +99,7 @@ class KnowledgeSearch:
             weights = IN_CONVERSATION if question.history else ALONE
             fused = fuse([hit.passage_id for hit in by_text], [passage_id for passage_id, _ in by_vector], weights)
             read = max(limit, HITS_READ, RERANKED if self._reranker else 0)
-            hits = self._hits(session, fused[:read], vector, by_text, by_vector)
+            hits = self._hits(session, fused, read, vector, by_text, by_vector)
             passages = self._count(session)
         evidence = [Evidence(hit.slug, f"{hit.title} {hit.heading} {hit.text}", hit.similarity) for hit in hits]
         seen = signs(words, frequencies, passages, evidence)
@@ -122,24 +123,27 @@ class KnowledgeSearch:
         self,
         session: Session,
         fused: Sequence[tuple[int, float]],
+        most: int,
         vector: np.ndarray,
         by_text: Sequence[TextHit],
         by_vector: Sequence[tuple[int, float]],
     ) -> list[PassageHit]:
-        """The passages of a fused ranking, without those that a newer import has taken away."""
-        statement = (
-            select(Passage, Article.slug, Article.url, Article.encoder)
-            .join(Article, Article.id == Passage.article_id)
-            .where(Passage.id.in_([passage_id for passage_id, _score in fused]))
-        )
-        rows = {row.Passage.id: row for row in session.execute(statement)}
+        """The first `most` passages of a fused ranking, without those that a newer import has taken away.
+
+        An engine may know them still, if the import ended after it was brought up to date; they must not take the
+        places of passages that are there.
+        """
+        rows = self._rows(session, fused[:most])
+        if len(rows) < len(fused[:most]):
+            listed = [passage_id for passage_id, _score in fused]
+            there = set(session.scalars(select(Passage.id).where(Passage.id.in_(listed))))
+            fused = [each for each in fused if each[0] in there]
+            rows = self._rows(session, fused[:most])
         ours = self._encoder.fingerprint()
         text_places = {hit.passage_id: (rank, hit.score) for rank, hit in enumerate(by_text, start=1)}
         vector_ranks = {passage_id: rank for rank, (passage_id, _) in enumerate(by_vector, start=1)}
         hits = []
-        for rank, (passage_id, score) in enumerate(fused, start=1):
-            if passage_id not in rows:
-                continue
+        for rank, (passage_id, score) in enumerate(fused[:most], start=1):
             row = rows[passage_id]
             text_rank, text_score = text_places.get(passage_id, (None, None))
             hits.append(
@@ -160,6 +164,16 @@ class KnowledgeSearch:
                 )
             )
         return hits
+
+    @staticmethod
+    def _rows(session: Session, fused: Sequence[tuple[int, float]]) -> dict[int, Any]:
+        """Those of the passages that are there, each with its article's columns, by id."""
+        statement = (
+            select(Passage, Article.slug, Article.url, Article.encoder)
+            .join(Article, Article.id == Passage.article_id)
+            .where(Passage.id.in_([passage_id for passage_id, _score in fused]))
+        )
+        return {row.Passage.id: row for row in session.execute(statement)}
 
     def _engine(self) -> VectorEngine:
         with self._choosing:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pytest
+from sqlalchemy.orm import Session
 
 from knowledge_base.database import Database
 from knowledge_base.search import KnowledgeSearch, Question
@@ -54,6 +56,32 @@ def test_a_reranker_has_the_last_word(filled: Database) -> None:
 
     assert [(hit.text, hit.rerank_score) for hit in found.hits] == [("descale a kettle with vinegar", 1.0)]
     assert len(reranker.read) == 3
+
+
+class RemembersTheGone:
+    """An engine that an import has just overtaken: all that it knows has been taken away."""
+
+    name = "behind"
+    exact = True
+
+    def prepare(self) -> None:
+        pass
+
+    def nearest(
+        self, session: Session, question: np.ndarray, excluded: Sequence[int], limit: int
+    ) -> list[tuple[int, float]]:
+        return [(1_000_000 + number, 0.9) for number in range(limit)]
+
+    def size_bytes(self) -> int:
+        return 0
+
+
+def test_what_an_import_has_just_taken_away_takes_no_places(filled: Database) -> None:
+    search = KnowledgeSearch(filled, HashingEncoder(), engine=RemembersTheGone())
+
+    texts = {hit.text for hit in search.search("descale a kettle", limit=2)}
+
+    assert texts == {"descale a kettle with acid", "descale a kettle with vinegar"}
 
 
 def test_without_a_fitted_score_only_nothing_found_answers_nothing(filled: Database) -> None:
