@@ -87,7 +87,7 @@ def test_a_whole_return_by_keyboard_alone_outlives_a_reload_and_can_be_erased(
 ) -> None:
     visitor = Visitor(browser, system)
     visitor.says("I want to return order 1256", "email")
-    visitor.says(TOM.email, "code")
+    visitor.says(TOM.email, "six digits")
     # Where the assistant asks for the code, there is an input for it; the message box takes it as well.
     visitor.says(shop.codes_mailed_to(TOM.email)[-1], "Which")
     visitor.presses("Tamsin Milk Frother", "reason")
