@@ -29,7 +29,7 @@ def delays() -> list[float]:
     """Seconds of each measured turn, in their order. Ends the process with the test's output where it fails."""
     with TemporaryDirectory(prefix="frontdesk-stream-") as folder:
         found = Path(folder) / "result.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", TEST, f"--junitxml={found}"]
+        command = [sys.executable, "-m", "pytest", "-q", TEST, f"--junitxml={found}"]
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if ended.returncode:
             raise SystemExit(f"The turns could not be measured:\n{ended.stdout[-2000:]}")
