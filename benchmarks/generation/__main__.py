@@ -157,6 +157,11 @@ def doc2dial(run: Run) -> None:
     sections = datasets.Sections(texts, run.encoder)
     cases = [datasets.with_sections(case, document, sections) for case, _, document in chosen]
     run.overlap(name, "best_section", cases, [case.example.passages[0].text for case in cases])
+    overlap_of_models(run, name, cases)
+
+
+def overlap_of_models(run: Run, name: str, cases: Sequence[Case]) -> None:
+    """Overlap with the references and perplexity of each model alone."""
     for model in run.models:
         replies = replies_of(model, cases, run.options)
         run.overlap(name, model.name, cases, [measures.model_alone(reply).text for reply in replies])
@@ -174,10 +179,7 @@ def gold_span(run: Run) -> None:
     cases = [case for case, _, _ in chosen]
     run.overlap(name, "gold_span", cases, [span for _, span, _ in chosen])
     run.overlap(name, "lead_sentence", cases, [baselines.lead([span]) for _, span, _ in chosen])
-    for model in run.models:
-        replies = replies_of(model, cases, run.options)
-        run.overlap(name, model.name, cases, [measures.model_alone(reply).text for reply in replies])
-        run.rows += perplexity_rows(name, model, cases, run.options)
+    overlap_of_models(run, name, cases)
 
 
 def dstc9(run: Run) -> None:

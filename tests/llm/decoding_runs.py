@@ -100,3 +100,20 @@ def generated(folder: Path, prompt: tuple[int, ...], max_tokens: int = 12, ends:
     )[0].tolist()
     tokens = made[1:] if loaded.kind == "encoder_decoder" else made[len(prompt) :]
     return tokens[:-1] if tokens and tokens[-1] in end_tokens else tokens
+
+
+def at_random_steps(run: Run, waiting: list[Row], choice: random.Random, left: float) -> set[int]:
+    """Runs all rows of `waiting`, which join a few at a time; at a share `left` of the steps one is released early.
+
+    Returns the ids of those that were released.
+    """
+    released: set[int] = set()
+    while waiting or run.decoder.stats().rows:
+        joining = run.decoder.room_for(waiting[: choice.randint(0, 3)])
+        run.admit([waiting.pop(0) for _ in range(joining)])
+        run.step()
+        running = sorted(set(run.tokens) - set(run.ended) - released)
+        if running and choice.random() < left:
+            released.add(running[0])
+            run.decoder.release(running[0])
+    return released

@@ -11,7 +11,7 @@ import torch
 from llm_component.decoding.cohorts import CohortDecoder
 from llm_component.decoding.interface import OutOfMemory
 from tests.llm.compact_models import sources
-from tests.llm.decoding_runs import Run, completed, decoder_of, generated, row
+from tests.llm.decoding_runs import Run, at_random_steps, completed, decoder_of, generated, row
 
 
 def cohorts_of(folder: Path, max_rows: int = 8) -> CohortDecoder:
@@ -34,15 +34,7 @@ def test_rows_that_come_and_go_at_random_steps(tiny_compact: Path, seed: int) ->
     waiting = [row(id, prompt, choice.randint(1, 20)) for id, prompt in enumerate(sources(12, seed=seed))]
     wanted = {each.id: generated(tiny_compact, each.prompt, each.max_tokens) for each in waiting}
     run = Run(cohorts_of(tiny_compact, max_rows=6))
-    released: set[int] = set()
-    while waiting or run.decoder.stats().rows:
-        joining = run.decoder.room_for(waiting[: choice.randint(0, 3)])
-        run.admit([waiting.pop(0) for _ in range(joining)])
-        run.step()
-        running = sorted(set(run.tokens) - set(run.ended) - released)
-        if running and choice.random() < 0.2:
-            released.add(running[0])
-            run.decoder.release(running[0])
+    released = at_random_steps(run, waiting, choice, left=0.2)
 
     for id, tokens in run.tokens.items():
         assert tokens == (wanted[id][: len(tokens)] if id in released else wanted[id])

@@ -11,7 +11,7 @@ import torch
 from llm_component.decoding import build
 from llm_component.decoding.cohorts import CohortDecoder
 from llm_component.decoding.interface import OutOfMemory
-from tests.llm.decoding_runs import Run, completed, decoder_of, generated, prompts, row
+from tests.llm.decoding_runs import Run, at_random_steps, completed, decoder_of, generated, prompts, row
 
 MODELS = ["tiny_t5", "tiny_bart", "tiny_llama", "uncached"]
 
@@ -46,15 +46,7 @@ def test_rows_that_join_and_leave_at_random_steps_get_what_generate_gives(folder
     waiting = [row(id, prompt, choice.randint(1, 14)) for id, prompt in enumerate(prompts(10, seed=seed + 61))]
     run = Run(cohorts_of(folder, max_rows=5))
     wanted = {each.id: generated(folder, each.prompt, each.max_tokens) for each in waiting}
-    released: set[int] = set()
-    while waiting or run.decoder.stats().rows:
-        joining = run.decoder.room_for(waiting[: choice.randint(0, 3)])
-        run.admit([waiting.pop(0) for _ in range(joining)])
-        run.step()
-        running = sorted(set(run.tokens) - set(run.ended) - released)
-        if running and choice.random() < 0.2:
-            released.add(running[0])
-            run.decoder.release(running[0])
+    released = at_random_steps(run, waiting, choice, left=0.2)
 
     for id, tokens in run.tokens.items():
         assert tokens == (wanted[id][: len(tokens)] if id in released else wanted[id])

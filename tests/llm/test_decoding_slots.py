@@ -10,7 +10,7 @@ import torch
 
 from llm_component.decoding.interface import OutOfMemory
 from llm_component.decoding.slots import LENGTH_STEP, SlotDecoder
-from tests.llm.decoding_runs import Run, completed, decoder_of, generated, prompts, row
+from tests.llm.decoding_runs import Run, at_random_steps, completed, decoder_of, generated, prompts, row
 
 CAUSAL = ["tiny_llama", "tiny_qwen", "tiny_gemma"]
 
@@ -45,15 +45,7 @@ def test_rows_that_join_and_leave_at_random_steps_get_what_generate_gives(causal
     waiting = [row(id, prompt, choice.randint(1, 14)) for id, prompt in enumerate(prompts(14, seed=seed + 10))]
     run = Run(slots_of(causal, max_rows=4))
     wanted = {each.id: generated(causal, each.prompt, each.max_tokens) for each in waiting}
-    released: set[int] = set()
-    while waiting or run.decoder.stats().rows:
-        joining = run.decoder.room_for(waiting[: choice.randint(0, 3)])
-        run.admit([waiting.pop(0) for _ in range(joining)])
-        run.step()
-        running = sorted(set(run.tokens) - set(run.ended) - released)
-        if running and choice.random() < 0.15:
-            released.add(running[0])
-            run.decoder.release(running[0])
+    released = at_random_steps(run, waiting, choice, left=0.15)
 
     for id, tokens in run.tokens.items():
         assert tokens == (wanted[id][: len(tokens)] if id in released else wanted[id])

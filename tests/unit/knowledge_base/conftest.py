@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 from knowledge_base.database import Database, engine_url
 from knowledge_base.principal import Principal
 from knowledge_base.schema import Address, Category, Customer, Order, OrderItem, Product, Stock
+from tests.unit.knowledge_base.article_files import ARTICLES, write
 
 NOW = datetime(2026, 3, 10, 11, 0, tzinfo=timezone.utc)  # a Tuesday, in support hours
 
@@ -251,3 +252,11 @@ def at_once(database: Database) -> AtOnce:
             return list(pool.map(one, range(count)))
 
     return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with three articles."""
+    for slug, (topic, category, body) in ARTICLES.items():
+        write(tmp_path, slug, body, topic, category)
+    return tmp_path

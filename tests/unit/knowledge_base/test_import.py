@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, timezone
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -12,43 +12,13 @@ from fpdf import FPDF
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from frontdesk.brand import load_brand
 from knowledge_base.database import Database
 from knowledge_base.importer import DocumentError, ImportOptions, ImportReport, import_articles
 from knowledge_base.schema import Article, Passage
 from knowledge_base.search import KnowledgeSearch
 from knowledge_base.token_budget import FILLER
+from tests.unit.knowledge_base.article_files import ARTICLES, BRAND, NOW, run_import, write
 from tests.unit.knowledge_base.hashing_encoder import HashingEncoder
-
-NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
-BRAND = load_brand()
-ARTICLES = {
-    "descale-a-kettle": (
-        "how-to",
-        "kettles",
-        "Boil vinegar in it.\n\n## With citric acid\nStir in powder and wait.\n\n## How often\nEvery month.",
-    ),
-    "delivery-costs": ("delivery", None, "Standard delivery costs £4.95.\n\n## Express\nExpress costs £9.95."),
-    "returns": ("returns", None, "Thirty days from delivery.\n\n## Opened goods\nEarbuds cannot go back once opened."),
-}
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with three articles."""
-    for slug, (topic, category, body) in ARTICLES.items():
-        write(tmp_path, slug, body, topic, category)
-    return tmp_path
-
-
-def write(folder: Path, slug: str, body: str, topic: str = "how-to", category: str | None = None) -> None:
-    head = f"title: {slug.replace('-', ' ').capitalize()}\ntopic: {topic}\n"
-    head += f"category: {category}\n" if category else ""
-    (folder / f"{slug}.md").write_text(f"---\n{head}---\n{body}\n", encoding="utf-8")
-
-
-def run_import(database: Database, folder: Path, encoder: HashingEncoder | None = None) -> ImportReport:
-    return import_articles(database, encoder or HashingEncoder(), folder, BRAND, now=NOW)
 
 
 def test_articles_go_in_as_passages_with_their_vectors(database: Database, folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -11,41 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from frontdesk.brand import load_brand
 from knowledge_base.database import Database
-from knowledge_base.importer import ImportReport, import_articles
 from knowledge_base.search import KnowledgeSearch, fuse, query_words
+from tests.unit.knowledge_base.article_files import run_import, write
 from tests.unit.knowledge_base.hashing_encoder import HashingEncoder
-
-NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
-BRAND = load_brand()
-ARTICLES = {
-    "descale-a-kettle": (
-        "how-to",
-        "kettles",
-        "Boil vinegar in it.\n\n## With citric acid\nStir in powder and wait.\n\n## How often\nEvery month.",
-    ),
-    "delivery-costs": ("delivery", None, "Standard delivery costs £4.95.\n\n## Express\nExpress costs £9.95."),
-    "returns": ("returns", None, "Thirty days from delivery.\n\n## Opened goods\nEarbuds cannot go back once opened."),
-}
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with three articles."""
-    for slug, (topic, category, body) in ARTICLES.items():
-        write(tmp_path, slug, body, topic, category)
-    return tmp_path
-
-
-def write(folder: Path, slug: str, body: str, topic: str = "how-to", category: str | None = None) -> None:
-    head = f"title: {slug.replace('-', ' ').capitalize()}\ntopic: {topic}\n"
-    head += f"category: {category}\n" if category else ""
-    (folder / f"{slug}.md").write_text(f"---\n{head}---\n{body}\n", encoding="utf-8")
-
-
-def run_import(database: Database, folder: Path, encoder: HashingEncoder | None = None) -> ImportReport:
-    return import_articles(database, encoder or HashingEncoder(), folder, BRAND, now=NOW)
 
 
 def test_a_question_finds_its_passage_by_words_and_by_vector(database: Database, folder: Path) -> None:
