@@ -24,6 +24,7 @@ from transformers.utils import GENERATION_CONFIG_NAME
 from llm_component.compact.configuration import CompactConfig
 from llm_component.compact.decoder import Decoder
 from llm_component.compact.encoder import CompactEncoderOutput, Encoder
+from llm_component.compact.following import behind_longest, remembered
 from llm_component.compact.weights import is_packed, read_packed
 
 FOLLOW = 4.0  # at the start of training: e^4 times as likely as without
@@ -39,7 +40,7 @@ class CopyHead(nn.Module):
         self.key = nn.Linear(config.hidden_size, config.hidden_size)
         # Decoder state, gathered source state and the last token's embedding decide (See et al. 2017, equation 8).
         self.generate = nn.Linear(3 * config.hidden_size, 1)
-        # What stands behind a token that was just written is likely to be next, as induction heads find it
+        # What stands behind the tokens that were just written is likely to be next, as induction heads find it
         # (Olsson et al. 2022); how likely, the state says.
         self.follow = nn.Linear(config.hidden_size, 1)
         self.follow.bias_at_start = FOLLOW
@@ -60,12 +61,11 @@ class CopyHead(nn.Module):
 
         Args:
             keys: `key` of the memory, `(batch, source, hidden)`; the same at every step.
-            written: the token before each query, `(batch, queries)`.
+            written: the tokens up to the one before each query, `(batch, past and queries)`.
         """
         scores = self.query(states) @ keys.transpose(1, 2) * self.scale
-        before = functional.pad(source_ids[:, :-1], (1, 0))
-        behind = (written[:, :, None] == before[:, None, :]).to(scores.dtype)
-        # A token that stands in many places, such as a digit, says little about which of them goes on.
+        behind = behind_longest(written, source_ids, states.shape[1]).to(scores.dtype)
+        # Of many places that go on alike, each has a share.
         scores = scores + self.follow(states) * behind / behind.sum(dim=-1, keepdim=True).clamp(min=1.0)
         scores = scores.float().masked_fill(~memory_mask.bool()[:, None, :], float("-inf"))
         pointing = scores.softmax(dim=-1)  # (batch, queries, source)
@@ -196,7 +196,8 @@ class CompactForConditionalGeneration(CompactPreTrainedModel, GenerationMixin):
                 keys = self.copy_head.key(memory)
                 if use_cache:  # the next steps need them again
                     encoder_outputs["copy_keys"] = keys
-            logits = self.copy_head(states, embedded, memory, keys, mask, source_ids, decoder_input_ids, logits)
+            written = remembered(decoder_input_ids, past_key_values, self.config.decoder_layers)
+            logits = self.copy_head(states, embedded, memory, keys, mask, source_ids, written, logits)
         loss = None
         if labels is not None:
             loss = functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=-100)

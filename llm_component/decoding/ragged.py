@@ -38,12 +38,13 @@ def merged(states: Sequence[State], pad_token_id: int) -> State:
     cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
     for index in range(len(states[0].cache.self_attention_cache.layers)):
         own = [state.cache.self_attention_cache.layers[index] for state in states]
-        cross = [state.cache.cross_attention_cache.layers[index] for state in states]
         cache.self_attention_cache.update(
             torch.cat([_grown(each.keys, 2, past, left=True) for each in own]),
             torch.cat([_grown(each.values, 2, past, left=True) for each in own]),
             index,
         )
+    for index in range(len(states[0].cache.cross_attention_cache.layers)):  # a model may keep more of its own
+        cross = [state.cache.cross_attention_cache.layers[index] for state in states]
         cache.cross_attention_cache.update(
             torch.cat([_grown(each.keys, 2, source) for each in cross]),
             torch.cat([_grown(each.values, 2, source) for each in cross]),

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, BertConfig, BertModel
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
+from llm_component.compact.following import behind_longest, remembered
 from llm_component.compact.modeling import CompactForConditionalGeneration
 from llm_component.compact.warm_start import start_from_bert
 from tests.llm.compact_models import padded, small_config, small_model, sources
@@ -78,6 +80,28 @@ def test_what_stands_behind_the_token_just_written_is_pointed_at_before_training
 
     assert float(found[52] / found[53]) > 10
     torch.testing.assert_close(found[50], found[53])
+
+
+def test_only_the_longest_run_says_where_the_source_goes_on() -> None:
+    source = torch.tensor([[50, 51, 60, 52, 51, 61, 51, 62, 50]])
+    written = torch.tensor([[2, 50, 51], [2, 52, 51], [2, 40, 51], [2, 51, 40]])
+
+    found = [behind_longest(row[None], source, queries=1)[0, 0].nonzero().flatten().tolist() for row in written]
+
+    assert found == [[2], [5], [2, 5, 7], []]
+
+
+def test_a_run_reaches_back_over_steps_that_are_done(model: CompactForConditionalGeneration) -> None:
+    cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+    layer = model.config.decoder_layers
+    for index in range(layer):  # as the decoder fills it before
+        cache.self_attention_cache.update(torch.zeros(2, 1, 1, 4), torch.zeros(2, 1, 1, 4), index)
+
+    remembered(torch.tensor([[50], [52]]), cache, layer)
+    cache.reorder_cache(torch.tensor([1, 0]))
+    written = remembered(torch.tensor([[51], [51]]), cache, layer)
+
+    assert written.tolist() == [[52, 51], [50, 51]]
 
 
 def test_padding_is_never_pointed_at(model: CompactForConditionalGeneration) -> None:
