@@ -20,6 +20,10 @@ class CompactConfig(PretrainedConfig):
         dropout, attention_dropout (of attention's weights; above 0 the fused kernel cannot run on a CPU).
     Parameters that control the source (see `llm_component.compact.source.Limits`):
         source_limits, of which those that are left out have their defaults.
+    Parameters that control what is written:
+        opening_shifts, of the log-probabilities of an answer's first token, by token id
+        (`llm_component.compact.opening`);
+        answer_token_id, which says in a source that an answer is wanted.
     Special tokens:
         passage_token_id begins a passage: what stands before the first is the question's part.
     """
@@ -49,6 +53,8 @@ class CompactConfig(PretrainedConfig):
         decoder_start_token_id: int = 2,
         passage_token_id: int = 6,
         source_limits: dict[str, int] | None = None,
+        opening_shifts: dict[str, float] | None = None,
+        answer_token_id: int | None = None,
         **others: Any,
     ) -> None:
         self.vocab_size = vocab_size
@@ -66,6 +72,8 @@ class CompactConfig(PretrainedConfig):
         self.copies = copies
         self.passage_token_id = passage_token_id
         self.source_limits = source_limits or {}
+        self.opening_shifts = opening_shifts or {}
+        self.answer_token_id = answer_token_id
         others.setdefault("tie_word_embeddings", True)
         others.setdefault("is_encoder_decoder", True)
         super().__init__(

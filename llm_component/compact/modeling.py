@@ -25,6 +25,7 @@ from llm_component.compact.configuration import CompactConfig
 from llm_component.compact.decoder import Decoder
 from llm_component.compact.encoder import CompactEncoderOutput, Encoder
 from llm_component.compact.following import behind_longest, remembered
+from llm_component.compact.opening import opened
 from llm_component.compact.weights import is_packed, read_packed
 
 FOLLOW = 4.0  # at the start of training: e^4 times as likely as without
@@ -199,6 +200,8 @@ class CompactForConditionalGeneration(CompactPreTrainedModel, GenerationMixin):
             written = remembered(decoder_input_ids, past_key_values, self.config.decoder_layers)
             logits = self.copy_head(states, embedded, memory, keys, mask, source_ids, written, logits)
         loss = None
+        if labels is None and self.config.opening_shifts:
+            logits = opened(logits, decoder_input_ids, source_ids, self.config)
         if labels is not None:
             loss = functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=-100)
         return Seq2SeqLMOutput(

@@ -28,7 +28,7 @@ MOST_PASSAGES = 9  # as many as there are citation pieces
 LEAST_TURN_TOKENS = 8  # less of a turn says nothing
 CHARACTERS_A_TOKEN = 12  # text beyond this many characters a token cannot fit and is not tokenised
 INSIDE = "##"  # begins a piece within a word
-_TASKS = {"answer": "[ANS]", "rewrite": "[RWR]", "summary": "[SUM]"}
+TASKS = {"answer": "[ANS]", "rewrite": "[RWR]", "summary": "[SUM]"}
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class SourceBuilder:
         # Fast tokenizers refuse two callers at once ("Already borrowed").
         self._lock = threading.Lock()
         vocabulary = tokenizer.get_vocab()
-        names = ("[CLS]", "[SEP]", "[PSG]", "[USR]", "[BOT]", "[FCT]", *_TASKS.values())
+        names = ("[CLS]", "[SEP]", "[PSG]", "[USR]", "[BOT]", "[FCT]", *TASKS.values())
         self._control = {name: vocabulary[name] for name in names}
         self._citations = [vocabulary[f"[{number}]"] for number in range(1, MOST_PASSAGES + 1)]
         self._inside = {number for piece, number in vocabulary.items() if piece.startswith(INSIDE)}
@@ -101,7 +101,7 @@ class SourceBuilder:
         question = self._cut_middle(self._of(data_line(grounding.question)), self.limits.question)
         if not question:
             raise ValueError("the question is empty")
-        head = [self._control["[CLS]"], self._control[_TASKS[grounding.task]], *question]
+        head = [self._control["[CLS]"], self._control[TASKS[grounding.task]], *question]
         facts = self._facts(grounding.facts) if grounding.task == "answer" else []
         history, turns = self._history(grounding.history, self.limits.question_part - len(head) - len(facts) - 1)
         ids = [*head, *history, *facts, self._control["[SEP]"]]

@@ -104,6 +104,20 @@ def test_a_run_reaches_back_over_steps_that_are_done(model: CompactForConditiona
     assert written.tolist() == [[52, 51], [50, 51]]
 
 
+def test_only_the_first_token_of_an_answer_is_shifted() -> None:
+    shifted, plain = small_model(opening_shifts={"44": -30.0}, answer_token_id=9), small_model()
+    shifted.load_state_dict(plain.state_dict())
+    ids = torch.tensor([[2, 9, 40, 41], [2, 10, 40, 41]])  # an answer, and something else
+    written = torch.tensor([[2, 50], [2, 50]])
+
+    with torch.inference_mode():
+        less = plain(ids, decoder_input_ids=written).logits - shifted(ids, decoder_input_ids=written).logits
+
+    wanted = torch.zeros_like(less)
+    wanted[0, 0, 44] = 30.0
+    torch.testing.assert_close(less, wanted, atol=1e-4, rtol=0)
+
+
 def test_padding_is_never_pointed_at(model: CompactForConditionalGeneration) -> None:
     short, long = (2, 40, 41), (2, 40, 41, *range(50, 80))
 

@@ -13,7 +13,18 @@ from llm_component.engines.interface import Grounding, GroundingPassage
 from llm_component.training import recipe
 
 needs_encoder = pytest.mark.skipif(packaged_folder() is None, reason="the packaged sentence encoder is not installed")
-SMALL = ["--examples", "40", "--denoising-updates", "1", "--updates", "1"]
+SMALL = [
+    "--examples",
+    "40",
+    "--denoising-updates",
+    "1",
+    "--updates",
+    "1",
+    "--refining-examples",
+    "20",
+    "--refining-updates",
+    "1",
+]
 
 
 @needs_encoder
@@ -34,9 +45,14 @@ def test_from_nothing_to_packed_weights_and_once_more(
     )
     assert "[UNK]" not in tokenizer.decode(list(source.ids))
     assert model.config.vocab_size == len(tokenizer)
+    assert tokenizer.convert_ids_to_tokens(source.ids[1]) == tokenizer.convert_ids_to_tokens(
+        model.config.answer_token_id
+    )
+    assert {tokenizer.convert_ids_to_tokens(int(token)) for token in model.config.opening_shifts} <= {"I", "Yes", "No"}
+    assert all(shift < 0 for shift in model.config.opening_shifts.values())
 
     assert recipe.main(arguments) == 0  # what is done is not done again
-    assert capfd.readouterr().out.count("done already") == 2
+    assert capfd.readouterr().out.count("done already") == 3
 
 
 def test_a_stage_that_fails_is_said_in_one_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
