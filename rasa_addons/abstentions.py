@@ -7,10 +7,10 @@ import logging
 import os
 from typing import Mapping, Optional, Set
 
-from frontdesk.signing import call_secret
+from frontdesk.signing import SECRET_KEY_VARIABLE, call_secret
 from rasa_addons.web.conversation_calls import ConversationCalls
 from rasa_addons.web.errors import Unavailable
-from rasa_addons.web.settings import ACTIONS_URL_VARIABLE, SECRET_KEY_VARIABLE
+from rasa_addons.web.settings import ACTIONS_URL_VARIABLE
 
 logger = logging.getLogger(__name__)
 

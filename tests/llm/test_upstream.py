@@ -25,7 +25,8 @@ from llm_component.engines.interface import (
     Usage,
     complete,
 )
-from llm_component.engines.upstream import UNKNOWN_CONTEXT_TOKENS, UpstreamEngine
+from llm_component.engines.upstream import UpstreamEngine
+from llm_component.engines.upstream_server import UNKNOWN_CONTEXT_TOKENS
 from tests.llm.fake_upstream import (
     MODEL,
     FakeUpstream,
