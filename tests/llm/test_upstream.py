@@ -491,7 +491,7 @@ async def test_asked_for_its_state_it_looks_again_for_a_server_that_was_down(ups
     upstream.models = models(MODEL)
     now[0] = 60.0
     assert not engine.status().ready
-    await engine._probing  # type: ignore[misc]
+    await engine._server._probing  # type: ignore[misc]
     assert engine.status().ready
 
 
