@@ -1,4 +1,4 @@
-"""What the web channel asks of the database: identity, feedback and erasure of one conversation.
+"""What the web channel asks of the database: identity, feedback, outcomes and erasure of one conversation.
 
 Only a caller with the secret that channel and action server derive from FRONTDESK_SECRET_KEY gets an answer. It is not
 enough to become somebody: for that the shop's own signature is checked here.
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from actions.services import services
 from frontdesk.signing import KeyRing, NotSigned, call_secret, read_statement
+from knowledge_base import outcomes
 from knowledge_base.database import DatabaseUnavailable
 from knowledge_base.erase import erase_conversation
 from knowledge_base.feedback import keep_feedback, thumbs_of
@@ -80,6 +81,14 @@ def add_conversation_calls(app: Sanic, secret_key: bytes, identity_keys: KeyRing
     async def thumbs(conversation: str, body: Mapping[str, Any]) -> Answer:
         return {"thumbs": await services().read(lambda session: thumbs_of(session, conversation))}
 
+    async def unanswered(conversation: str, body: Mapping[str, Any]) -> Answer:
+        here, topic = services(), _text(body, "topic")
+
+        def withdraw(session: Session) -> bool:
+            return outcomes.withdraw_answer(session, conversation, topic, here.clock())
+
+        return {"changed": await here.in_transaction(withdraw)}
+
     async def erase(conversation: str, body: Mapping[str, Any]) -> Answer:
         erased = await services().in_transaction(lambda session: erase_conversation(session, conversation))
         return {"erased": dict(erased)}
@@ -89,6 +98,7 @@ def add_conversation_calls(app: Sanic, secret_key: bytes, identity_keys: KeyRing
         "forget": forget_identity,
         "feedback": feedback,
         "thumbs": thumbs,
+        "unanswered": unanswered,
         "erase": erase,
     }
     expected = f"Bearer {call_secret(secret_key)}".encode()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import ROOT
+from llm_component.checks.gate import take_marks
 from llm_component.checks.language import content_keys
 from llm_component.checks.sentences import split_sentences
 from llm_component.protocol import Passage
@@ -84,7 +85,8 @@ def doc2dial_pairs(folder: Path, seed: int = 1, replies: int = DOC2DIAL_EACH) ->
     chosen += [turn for turn in claims if turn not in chosen][: replies - len(chosen)]
     pairs: list[Pair] = []
     for turn in chosen:
-        text, question = _tidy(turn["response"]), turn["history"][-1][1]
+        # "[18]" is a link's number in the corpus; the gate takes such marks off before it looks.
+        text, question = take_marks(_tidy(turn["response"]))[0], turn["history"][-1][1]
         passage = passage_of(turn)
         half, group = halves[turn["doc_id"]], turn["doc_id"]
         pairs.append(Pair(text, passage, True, "reply", half, group, question))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +14,7 @@ from knowledge_base.schema import OUTCOME_KINDS, ConversationOutcome, Rating
 LOWEST_SCORE = 1
 HIGHEST_SCORE = 5
 LONGEST_TOPIC = 80
+ANSWER_WITHIN = timedelta(minutes=1)  # from the search to the word that it did not help; an answer takes seconds
 
 
 def record(
@@ -37,6 +38,30 @@ def record(
         )
     )
     session.flush()
+
+
+def withdraw_answer(session: Session, conversation_id: str, topic: str, now: datetime) -> bool:
+    """Turn the newest `answered_from_knowledge` about `topic` into `not_answered`; False where there is none.
+
+    The search notes an answer as soon as it has passages; only the model that reads them finds that they don't answer.
+    Notes older than `ANSWER_WITHIN` belong to earlier questions.
+    """
+    newest = session.execute(
+        select(ConversationOutcome)
+        .where(
+            ConversationOutcome.conversation_id == conversation_id,
+            ConversationOutcome.kind == "answered_from_knowledge",
+            ConversationOutcome.topic == storable(topic)[:LONGEST_TOPIC],
+            ConversationOutcome.at >= now - ANSWER_WITHIN,
+        )
+        .order_by(ConversationOutcome.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    if newest is None:
+        return False
+    newest.kind = "not_answered"
+    session.flush()
+    return True
 
 
 def rate(session: Session, conversation_id: str, score: int, comment: str | None, now: datetime) -> None:

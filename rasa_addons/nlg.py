@@ -21,6 +21,7 @@ from frontdesk.conversation_view import LEFT_OUT, SHARED
 from frontdesk.language_model import LanguageModelSettings
 from frontdesk.metrics import FAILURES, OPEN_QUESTIONS
 from llm_component.client import LlmClient
+from rasa_addons.abstentions import Abstentions
 from rasa_addons.action_failures import install_failure_replies
 from rasa_addons.open_answer import OpenAnswer, ask, make_request, profile_of
 from rasa_addons.rephrase import rephrased, wants_rephrasing
@@ -64,13 +65,20 @@ class FrontdeskNLG(TemplatedNaturalLanguageGenerator):
     none, `utter_no_answer` goes out. An error here still gives the customer a sentence.
     """
 
-    def __init__(self, endpoint_config: EndpointConfig, domain: Domain, client: Optional[Any] = None) -> None:
-        """`client` is for tests; otherwise FRONTDESK_LLM_URL says whether there is one.
+    def __init__(
+        self,
+        endpoint_config: EndpointConfig,
+        domain: Domain,
+        client: Optional[Any] = None,
+        abstentions: Optional[Abstentions] = None,
+    ) -> None:
+        """`client` and `abstentions` are for tests; otherwise FRONTDESK_LLM_URL says whether there is one.
 
         Raises:
             BrandError, LanguageModelSettingsError: with the field or the variable that is wrong.
         """
         super().__init__(domain.responses)
+        self._abstentions = abstentions or Abstentions.from_environment()
         brand = load_brand()
         self._brand = brand.placeholders()
         self._settings = LanguageModelSettings.from_environment()
@@ -150,6 +158,8 @@ class FrontdeskNLG(TemplatedNaturalLanguageGenerator):
             return self._quotation([best], found.text or best["quote"], best, output_channel, found)
         if found.outcome == "abstained":
             nearest = passages[0]
+            if self._abstentions is not None:
+                self._abstentions.note(tracker.sender_id, nearest["title"])
             return _with_metadata(
                 self.sentence(ABSTAINED, output_channel, title=nearest["title"], url=nearest["url"]), [], found
             )

@@ -17,8 +17,6 @@ from llm_component.engines.interface import (
     Engine,
     EngineError,
     GenerationRequest,
-    Grounding,
-    Message,
     Piece,
     RequestRefused,
     Sampling,
@@ -55,16 +53,14 @@ class Completed:
 
 async def completed(
     engine: Engine,
-    messages: tuple[Message, ...],
+    prompt: RetellingPrompt,
     *,
     place: str,
-    max_tokens: int,
     stop: tuple[str, ...],
     seconds: float,
     copied: tuple[str, ...],
     clock: Clock,
     sleep: Sleep,
-    grounding: Grounding | None = None,
 ) -> Completed:
     """The whole sentences of a completion, each once and without citation marks; never raises for an engine's failure.
 
@@ -72,15 +68,14 @@ async def completed(
         place: the label under which failures are counted.
         seconds: time from now on.
         copied: texts that the completion will mostly repeat.
-        grounding: the task, for an engine that takes tasks in their parts.
     """
     at = clock() + seconds
     request = GenerationRequest(
-        messages,
-        Sampling(max_tokens=max_tokens, temperature=0.0, stop=stop),
+        prompt.messages,
+        Sampling(max_tokens=prompt.output_tokens, temperature=0.0, stop=stop),
         deadline=at,
         passages=copied,
-        grounding=grounding,
+        grounding=prompt.grounding,
     )
     deadline = Deadline(at, clock, sleep)
     task = asyncio.ensure_future(complete(engine, request))

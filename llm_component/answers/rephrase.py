@@ -81,9 +81,8 @@ async def _generated(
         return "", reason
     done = await completed(
         engine,
-        prompt.messages,
+        prompt,
         place=PLACE,
-        max_tokens=prompt.output_tokens,
         stop=STOP,
         seconds=request.deadline_seconds - (clock() - arrived),
         copied=(request.text,),

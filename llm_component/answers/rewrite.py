@@ -65,15 +65,13 @@ async def _generated(engine: Engine | None, request: RewriteRequest, clock: Cloc
         return "", reason
     done = await completed(
         engine,
-        prompt.messages,
+        prompt,
         place=PLACE,
-        max_tokens=prompt.output_tokens,
         stop=STOP,
         seconds=request.deadline_seconds - (clock() - arrived),
         copied=(request.question,),
         clock=clock,
         sleep=sleep,
-        grounding=prompt.grounding,
     )
     if done.reason:
         return "", done.reason

@@ -81,15 +81,13 @@ async def _generated(engine: Engine | None, request: SummaryRequest, clock: Cloc
         return "", reason
     done = await completed(
         engine,
-        prompt.messages,
+        prompt,
         place=PLACE,
-        max_tokens=prompt.output_tokens,
         stop=STOP,
         seconds=request.deadline_seconds - (clock() - arrived),
         copied=(prompt.messages[-1].content,),
         clock=clock,
         sleep=sleep,
-        grounding=prompt.grounding,
     )
     if done.reason:
         return "", done.reason

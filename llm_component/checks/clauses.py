@@ -22,7 +22,7 @@ _CLAUSE = re.compile(
 _NO_FLIP = re.compile(
     r"\b(?:not only|no matter|no problem|why not|no doubt|no sooner|whether or not|if not|or not|nothing but"
     r"|no longer than|no later than|no more than|not more than|no less than|no fewer than|not least|no earlier than"
-    r"|don't forget|do not forget|don't worry|need not worry)\b",
+    r"|don't forget|do not forget|don't worry|need not worry|at once)\b",
     re.IGNORECASE,
 )
 NO_LONGER = re.compile(
@@ -36,11 +36,18 @@ _LEADING = re.compile(
     r"\b[^,;]*),(?!\d)",
     re.IGNORECASE,
 )
+# The same without a comma: "if you delay your benefits you may not be eligible".
+_LEADING_BARE = re.compile(
+    r"^(\W*(?:if|when|once|unless|after|before|until)\b(?:\s+[\w'-]+){3,}?)"
+    r"(?=\s+(?:you|we|they|it)\s+(?:may|can|cannot|can't|will|won't|must|should)\b)",
+    re.IGNORECASE,
+)
 _LEAD = re.compile(r"(\W*\w[\w'-]*(?: \w[\w'-]*){0,5}):\s")
 # What they negate is the clause, not the word behind them.
 _PRONOUNS = frozenset({"nothing", "nobody", "none", "nowhere"})
 # They turn round a noun, not the clause.
 _OF_NOUNS = frozenset({"no", "without", "nor", "neither", "none"})
+_BESIDE = 3  # content words to each side of a negator's head
 # Said with or without a negator: no charge.
 _FREE = re.compile(
     r"\b(?:(?:at|for|with) no (?:extra |further |additional )?(?:charge|cost|fee)s?"
@@ -52,12 +59,13 @@ _FREE = re.compile(
 
 @dataclass(frozen=True)
 class Clause:
-    """One clause: content keys, keys that stand behind a negator, the first such key of each negator, and the words
-    of negative sense that may make up for a negator."""
+    """One clause: content keys, keys that stand behind a negator, the first such key of each negator, the keys beside
+    that one, and the words of negative sense that may make up for a negator."""
 
     keys: frozenset[str]
     negated: frozenset[str]
     heads: frozenset[str]
+    beside: frozenset[str]
     negative_words: frozenset[str]
     negators: int
     of_verbs: int
@@ -68,7 +76,7 @@ def clauses(text: str) -> tuple[Clause, ...]:
     """The clauses of `text` that have content words."""
     plain = _FREE.sub(" free ", text.replace("’", "'"))
     plain = NO_LONGER.sub(_not_longer, _NO_FLIP.sub(" ", plain))
-    plain = _LEADING.sub(r"\1;", plain)
+    plain = _LEADING_BARE.sub(r"\1;", _LEADING.sub(r"\1;", plain))
     lead = _LEAD.match(plain)
     if lead is None:
         return tuple(found for part in _CLAUSE.split(plain) if part and (found := _clause(part)).keys)
@@ -80,6 +88,7 @@ def clauses(text: str) -> tuple[Clause, ...]:
             keys=found.keys | about.keys,
             negated=found.negated | about.negated,
             heads=found.heads | about.heads,
+            beside=found.beside | about.beside,
             negators=found.negators + about.negators,
             of_verbs=found.of_verbs + about.of_verbs,
         )
@@ -98,6 +107,8 @@ def split_clauses(text: str) -> list[str]:
 
 
 def _clause(text: str) -> Clause:
+    order: list[str] = []
+    places: list[int] = []  # of heads in `order`
     keys: set[str] = set()
     negated: set[str] = set()
     heads: set[str] = set()
@@ -125,8 +136,19 @@ def _clause(text: str) -> Clause:
                 negated.add(each)
                 if awaiting:
                     heads.add(each)
+                    places.append(len(order))
+            order.append(each)
             awaiting = False
     negative = {stem(word) for word in words(text) if word in word_set("negative_words")}
     if "free" in words(text):
         negative.add("free")
-    return Clause(frozenset(keys), frozenset(negated), frozenset(heads), frozenset(negative), negators, of_verbs)
+    beside = {each for place in places for each in order[max(place - _BESIDE, 0) : place + _BESIDE + 1]}
+    return Clause(
+        frozenset(keys),
+        frozenset(negated),
+        frozenset(heads),
+        frozenset(beside),
+        frozenset(negative),
+        negators,
+        of_verbs,
+    )

@@ -19,6 +19,9 @@ DATE_KINDS = frozenset({"date", "month", "year", "weekday", "weekdays", "time"})
 _IDENTIFYING = frozenset({"code", "email", "phone", "url"})
 _LEAST_ORDER_NUMBER = 1000
 _NAME = re.compile(r"[A-Z][\w'’]*(?:-[A-Z0-9]\w*)*|[a-z]+[A-Z]\w*")
+_JOINT = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_JOINED = re.compile(r"\b[A-Za-z]+[a-z][A-Z][A-Za-z]*\b")
+_CAPITALISED = re.compile(r"\b[A-Z][a-z]+(?:[ \t]+(?:(?:of|and|for|the)[ \t]+){0,2}[A-Z][a-z]+)+")
 _SENTENCE_START = re.compile(r"(?:^|[.!?…:;\n|•*\"“‘'(]|\s[-–—])\s*(?:\d+[.)]\s*|[-*]\s*)?\Z")
 _CALENDAR = re.compile(
     r"(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun)(?:day|sday|nesday|rsday|urday)?s?"
@@ -161,8 +164,16 @@ def _denies(text: str) -> bool:
 
 
 def _name_keys(text: str) -> Iterable[str]:
-    for word in words(text):
+    """What a name may be called after `text`: its words, the parts of words grown together ("CrispAir",
+    "CampusFind"), and initials ("IRS" of "Internal Revenue Service")."""
+    parts = [_JOINT.sub(" ", match.group()) for match in _JOINED.finditer(text)]
+    for word in words(" ".join([text, *parts])):
         yield from _forms(word)
+    for match in _CAPITALISED.finditer(text):
+        initials = "".join(word[0] for word in match.group().split() if word[0].isupper())
+        for start in range(len(initials) - 1):
+            longest = min(start + _LONGEST_ABBREVIATION, len(initials))
+            yield from (initials[start:end] for end in range(start + 2, longest + 1))
 
 
 @lru_cache(maxsize=16384)
@@ -170,6 +181,8 @@ def _forms(name: str) -> tuple[str, ...]:
     """The words that count as the same name: without case, without plural, and the abbreviations of the list."""
     lowered = name.lower().replace("’", "'").removesuffix("'s")
     forms = {lowered, stem(lowered), lowered.removesuffix("s"), lowered.replace("-", "")}
+    if name.isupper():  # initials are kept in capitals, so that "it" is no abbreviation
+        forms.add(name)
     if len(lowered) > 5:  # "European" and "Europe"
         forms.update({lowered.removesuffix("an"), lowered.removesuffix("n")})
     for group in lists()["same_names"]:

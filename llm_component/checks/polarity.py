@@ -7,18 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from llm_component.checks.clauses import NO_LONGER, Clause, clauses, split_clauses
-from llm_component.checks.language import content_keys, is_content, is_negator, key, lists, stem, word_set, words
+from llm_component.checks.clauses import split_clauses
+from llm_component.checks.language import content_keys, is_content, is_negator, key, lists, word_set, words
+from llm_component.checks.negation import compared_keys, negation_flips
 from llm_component.checks.quantities import quantities
 
-# A flip is claimed only where two sentences say nearly the same: shares of the sentence's content words.
-ALIGNED = 0.5
+# An opposite is claimed only where two sentences say nearly the same: share of the sentence's content words.
 ALIGNED_FOR_OPPOSITES = 0.5
-# A source sentence that agrees about the negated word clears the sentence if it is aligned nearly as well.
+# Opposites are looked for around sentences that are aligned nearly as well as the best.
 _NEARLY = 0.3
-# Where no head of a negator is shared: as many content words, and this share of the clause's.
-_LEAST_SHARED = 4
-_SAME_CLAUSE = 0.75
 _UPPER = re.compile(
     r"\b(?:at most|up to|no more than|not more than|maximum|no later than|at the latest|or less|or fewer)\b",
     re.IGNORECASE,
@@ -35,13 +32,16 @@ _LIMIT_LOW = re.compile(
 _LIMIT_HIGH = re.compile(
     r"(?:under|below|less than|at most|up to|no more than|not more than|shorter than|fewer than)\s*\Z", re.IGNORECASE
 )
+# "A, not B" and "A rather than B"; "not A but B".
+_TURNS_DOWN = re.compile(r"(?:,\s?(?:but |and )?not|\band not|\brather than|\binstead of)\s", re.IGNORECASE)
+_NOT_BUT = re.compile(r"\bnot\s([^;:.()]{1,120}?)\sbut\s", re.IGNORECASE)
+_REACH = 200  # characters, to each side of such words
+_BEFORE_IT = re.compile(r"[;:.()]")
+_BEHIND_IT = re.compile(r"[;:.(),]")
 # Words that place one thing before another, and after it.
 _BEFORE = frozenset({"before", "until", "till", "prior"})
 _AFTER = frozenset({"after", "once", "when", "soon", "following", "afterwards", "afterward"})
 _EVENT_WORDS = 5  # behind "before" or "after": the event that it speaks of
-# Units say nothing of what a clause is about.
-_UNITS = frozenset({stem(word) for word in ["second", "minute", "hour", "day", "week", "month", "year", "working"]})
-_COSTS = ("cost", "pay")
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,6 @@ class Conflict:
 
 
 @lru_cache(maxsize=8192)
-def _keys(text: str) -> frozenset[str]:
-    return frozenset(content_keys(NO_LONGER.sub(" ", text)))
-
-
-@lru_cache(maxsize=8192)
 def _forms(text: str) -> frozenset[str]:
     """The words of `text` as they stand, parts of hyphenated ones and words without a plural's s too."""
     return frozenset(
@@ -71,77 +66,26 @@ def _forms(text: str) -> frozenset[str]:
 
 def conflict(sentence: str, source_sentences: Sequence[str]) -> Conflict:
     """The disagreement of `sentence` with the sentences of its source that say nearly the same."""
-    mine = _keys(sentence)
+    mine = compared_keys(sentence)
     if not source_sentences or not mine:
         return Conflict()
-    aligned = [(len(mine & _keys(each)) / len(mine), each) for each in source_sentences]
+    aligned = [(len(mine & compared_keys(each)) / len(mine), each) for each in source_sentences]
     # Of two that are equally near the shorter one has less besides.
-    share, best = max(aligned, key=lambda pair: (round(pair[0], 3), -len(_keys(pair[1]))))
+    share, best = max(aligned, key=lambda pair: (round(pair[0], 3), -len(compared_keys(pair[1]))))
     close = share >= ALIGNED_FOR_OPPOSITES
-    negation = _negation_flips(sentence, aligned)
+    negation = negation_flips(sentence, source_sentences)
     return Conflict(
         negation,
-        close
-        and not negation
-        and _opposites(sentence, best, [each for part, each in aligned if part >= max(0.4, share - _NEARLY)]),
+        not negation
+        and (
+            _contrast_swapped(sentence, source_sentences)
+            or (
+                close
+                and _opposites(sentence, best, [each for part, each in aligned if part >= max(0.4, share - _NEARLY)])
+            )
+        ),
         (close and _bound(sentence) * _bound(best) == -1) or _limits_differ(sentence, source_sentences),
     )
-
-
-def _negation_flips(sentence: str, aligned: Sequence[tuple[float, str]]) -> bool:
-    """Whether a word is negated on one side only.
-
-    The word is the first content word behind a negator (its head). It counts as affirmed on the other side only where
-    its clause there has no negator at all: "we take no cash" and "cash is not taken" agree. A word of negative sense
-    in one of the two clauses ("refused", "only") may make up for the negator, and nothing is claimed.
-    """
-    top = max(share for share, _ in aligned)
-    if top < ALIGNED:
-        return False
-    for mine in clauses(sentence):
-        flipped = agreed = 0.0
-        for share, each in aligned:
-            if share < ALIGNED:
-                continue
-            for theirs in clauses(each):
-                verdict = _compare(mine, theirs)
-                if verdict > 0:
-                    flipped = max(flipped, share)
-                elif verdict < 0:
-                    agreed = max(agreed, share)
-        if flipped > 0 and flipped >= top - _NEARLY and agreed < flipped - 1e-9:
-            return True
-    return False
-
-
-def _compare(mine: Clause, theirs: Clause) -> int:
-    """1 where the clauses contradict each other about a negated word, -1 where they agree about one, else 0."""
-    shared = (mine.keys & theirs.keys) - _UNITS
-    if mine.negators and theirs.negators:
-        same = len(shared) >= _SAME_CLAUSE * len(mine.keys | theirs.keys)
-        if same and len(shared) >= 2 and (mine.negators - theirs.negators) % 2:
-            return 1
-        if mine.of_verbs and theirs.of_verbs and len(shared) >= 3:
-            return -1
-        return -1 if mine.heads & theirs.keys or theirs.heads & mine.keys else 0
-    if not mine.negators and not theirs.negators:
-        return -1 if len(shared) >= max(2, _SAME_CLAUSE * len(mine.keys)) else 0
-    heads, other = (mine.heads, theirs) if mine.negators else (theirs.heads, mine)
-    if _made_up(mine.negative_words ^ theirs.negative_words, heads, mine.negated | theirs.negated):
-        return 0
-    if max(mine.of_verbs, theirs.of_verbs) % 2 and len(shared) >= max(_LEAST_SHARED, _SAME_CLAUSE * len(mine.keys)):
-        return 1
-    if not heads & other.keys:
-        return 0
-    # The clauses have to be about the same: a head alone is too little.
-    return 1 if len(shared) >= 2 or shared == mine.keys else 0
-
-
-def _made_up(one_sided: frozenset[str], heads: frozenset[str], keys: frozenset[str]) -> bool:
-    """Whether a word of negative sense on one side may stand for the negator: "no charge" and "free"."""
-    if "free" in one_sided and not keys & {key(word) for word in _COSTS}:
-        one_sided = one_sided - {"free"}
-    return bool(one_sided - heads)
 
 
 @cache
@@ -166,6 +110,37 @@ def _opposites(sentence: str, best: str, near: Sequence[str]) -> bool:
         and _odd_negators(_clause_with(sentence, a), _clause_with(best, b)) == 0
         for a, b in _opposite_words()
     )  # fmt: skip
+
+
+@lru_cache(maxsize=8192)
+def _contrasts(text: str) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
+    """What `text` affirms and denies in one breath, as content keys: "at dispatch, not when you pre-order"."""
+    plain = text.replace("n't", " not")
+    pairs = [
+        (_just_before(plain, match.start()), _just_behind(plain, match.end())) for match in _TURNS_DOWN.finditer(plain)
+    ]
+    for match in _NOT_BUT.finditer(plain):
+        pairs.append((f"{_just_before(plain, match.start())} {_just_behind(plain, match.end())}", match[1]))
+    keys = [(frozenset(content_keys(affirmed)), frozenset(content_keys(denied))) for affirmed, denied in pairs]
+    return tuple((one - other, other - one) for one, other in keys if one - other and other - one)
+
+
+def _just_before(text: str, place: int) -> str:
+    return _BEFORE_IT.split(text[max(place - _REACH, 0) : place])[-1]
+
+
+def _just_behind(text: str, place: int) -> str:
+    return _BEHIND_IT.split(text[place : place + _REACH])[0]
+
+
+def _contrast_swapped(sentence: str, source_sentences: Sequence[str]) -> bool:
+    """Whether what `sentence` affirms is denied in a contrast of the source, and what it denies affirmed there."""
+    return any(
+        affirmed & their_denied and denied & their_affirmed
+        for affirmed, denied in _contrasts(sentence)
+        for each in source_sentences
+        for their_affirmed, their_denied in _contrasts(each)
+    )
 
 
 def _events(text: str, prepositions: frozenset[str]) -> frozenset[str]:

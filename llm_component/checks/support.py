@@ -20,6 +20,7 @@ import numpy as np
 from llm_component.checks.clauses import split_clauses
 from llm_component.checks.facts import names, source_of
 from llm_component.checks.language import content_keys
+from llm_component.checks.negation import denies_alone
 from llm_component.checks.passages import PassageView, Window
 from llm_component.checks.polarity import Conflict, conflict, cues
 
@@ -37,6 +38,7 @@ FEATURES = (
     "facts_near",  # share of the facts that stand in the best window
     "facts_bound",  # share of what stands with each fact in its clause that stands with it in the source too
     "names_near",  # share of the names that stand in the best window or a title
+    "denial",  # negates where no passage negates anything of the kind
     "negation",  # an aligned clause says the opposite
     "opposite",  # an antonym stands in its place
     "condition_added",  # "only", "unless" ... that the best window lacks
@@ -122,6 +124,7 @@ def evidence(sentence: str, vector: np.ndarray, views: Sequence[PassageView]) ->
         "facts_near": sum(key in near.keys for key in facts) / len(facts) if facts else 1.0,
         "facts_bound": _facts_bound(sentence, sentences, frozenset(content_keys(titles))),
         "names_near": sum(name.lower() in near.names for name in named) / len(named) if named else 1.0,
+        "denial": float(denies_alone(sentence, sentences)),
         "negation": float(found.negation),
         "opposite": float(found.opposite or found.bound),
         "condition_added": float(bool(cues(sentence, "conditions") - cues(best.text, "conditions"))),

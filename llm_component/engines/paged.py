@@ -8,11 +8,10 @@ same score, chance decides between them.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llm_component import metrics
 from llm_component.engines.choice import why_not_paged
@@ -27,20 +26,15 @@ from llm_component.engines.interface import (
 )
 from llm_component.engines.jobs import Event, Job
 from llm_component.engines.local import LocalEngine
+from llm_component.engines.paged_manager import started_manager, stop_manager, vocabulary_of, why_dead
 from llm_component.engines.scheduler import RETRY_AFTER_FAILURE
 from llm_component.engines.throughput import Throughput
 from llm_component.models.loaded import LoadedModel
 from llm_component.settings import Settings
 
-if TYPE_CHECKING:
-    from transformers import ContinuousBatchingConfig, GenerationConfig
-
 logger = logging.getLogger(__name__)
 
 ROWS = {"cuda": 128, "cpu": 8}  # requests at once where FRONTDESK_LLM_MAX_ROWS does not say
-CPU_BATCH_TOKENS = 1024  # tokens a forward pass, prompts included; on a GPU transformers fits it to the memory
-# Any values but the neutral ones: only then does transformers make the processors that take a value of each request.
-_SOME_TEMPERATURE, _SOME_TOP_P, _SOME_TOP_K = 0.7, 0.9, 50
 
 
 class PagedEngine(LocalEngine):
@@ -102,44 +96,8 @@ class PagedEngine(LocalEngine):
             raise EngineUnavailable(why)
         device = loaded.device.type
         self._rows = self._settings.max_rows or ROWS.get(device, ROWS["cpu"])
-        self._vocabulary = int(loaded.model.get_input_embeddings().weight.shape[0])
-        return loaded, self._make_manager(loaded)
-
-    def _make_manager(self, loaded: LoadedModel) -> Any:
-        model: Any = loaded.model
-        manager = model.init_continuous_batching(
-            generation_config=self._generation_config(loaded),
-            continuous_batching_config=self._batching_config(loaded),
-        )
-        if loaded.device.type == "cuda" and hasattr(manager, "warmup"):
-            manager.warmup()  # captures CUDA graphs before the first customer waits for them; not measured
-        manager.start()
-        return manager
-
-    def _generation_config(self, loaded: LoadedModel) -> GenerationConfig:
-        from transformers import GenerationConfig
-
-        return GenerationConfig(
-            do_sample=True,
-            temperature=_SOME_TEMPERATURE,
-            top_p=_SOME_TOP_P,
-            top_k=min(_SOME_TOP_K, self._vocabulary),
-            eos_token_id=sorted(loaded.end_token_ids) or -1,
-            pad_token_id=loaded.pad_token_id,
-        )
-
-    def _batching_config(self, loaded: LoadedModel) -> ContinuousBatchingConfig:
-        from transformers import ContinuousBatchingConfig
-
-        config = ContinuousBatchingConfig()
-        config.per_request_processors = True
-        config.max_requests_per_batch = self._rows
-        config.max_queue_size = 0  # unlimited, as our queue is bounded: `add_request` then never waits
-        if loaded.device.type != "cuda":  # by itself it would take most of the machine's memory
-            page = int(getattr(config, "page_size", 0) or getattr(config, "block_size", 0) or 32)
-            config.num_blocks = self._rows * -(-loaded.context_tokens // page) + 1
-            config.max_batch_tokens = CPU_BATCH_TOKENS
-        return config
+        self._vocabulary = vocabulary_of(loaded)
+        return loaded, started_manager(loaded, self._rows)
 
     async def close(self) -> None:
         """Ends what still runs with `EngineUnavailable`, ends transformers' thread, forgets the model."""
@@ -150,7 +108,7 @@ class PagedEngine(LocalEngine):
             self._restarting.cancel()
             await asyncio.gather(self._restarting, return_exceptions=True)
         if manager is not None:
-            await asyncio.get_running_loop().run_in_executor(None, _stop, manager)
+            await asyncio.get_running_loop().run_in_executor(None, stop_manager, manager)
 
     def status(self) -> EngineStatus:
         """The engine's state. How full the key-value cache is, transformers does not tell across threads."""
@@ -253,7 +211,7 @@ class PagedEngine(LocalEngine):
 
     def _check_alive(self) -> None:
         """Starts transformers' thread anew where it died; the third time in a row, no more."""
-        why = _why_dead(self._manager)
+        why = why_dead(self._manager)
         if not why or self._restarting is not None or self._loaded is None:
             return
         self._failures += 1
@@ -267,8 +225,8 @@ class PagedEngine(LocalEngine):
     async def _restart(self, loaded: LoadedModel) -> None:
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(None, _stop, self._manager)
-            self._manager = await loop.run_in_executor(None, self._make_manager, loaded)
+            await loop.run_in_executor(None, stop_manager, self._manager)
+            self._manager = await loop.run_in_executor(None, started_manager, loaded, self._rows)
             self._not_ready = ""
         except Exception as error:
             logger.exception("continuous batching does not start again")
@@ -286,28 +244,7 @@ def _name(job: Job) -> str:
     return f"job-{job.id}"
 
 
-def _why_dead(manager: Any) -> str:
-    """Why a manager's thread takes no requests any more; empty while it does.
-
-    It fails its requests before it notes the error that killed it, so the error alone would be seen too late.
-    """
-    status = getattr(manager, "background_thread_status", manager)
-    fatal = getattr(status, "fatal_error", None)
-    if fatal is not None:
-        return f"{type(fatal).__name__}: {fatal}"
-    can_accept = getattr(status, "can_accept_new_requests", None)
-    return (can_accept() or "") if can_accept is not None else ""
-
-
-def _stop(manager: Any) -> None:
-    """Ends a manager's thread. Blocks."""
-    hard = {"hard_stop": True} if "hard_stop" in inspect.signature(manager.stop).parameters else {}
-    manager.stop(block=True, **hard)
-    if hasattr(manager, "destroy"):
-        manager.destroy()
-
-
 def _stop_late(starting: asyncio.Future[tuple[LoadedModel, Any]]) -> None:
     """Nobody waits for the start any more: what it has started is ended on a thread."""
     if not starting.cancelled() and starting.exception() is None:
-        asyncio.get_running_loop().run_in_executor(None, _stop, starting.result()[1])
+        asyncio.get_running_loop().run_in_executor(None, stop_manager, starting.result()[1])

@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from typing import Any
 
 import httpx
 import msgspec
@@ -18,9 +17,7 @@ from llm_component import metrics
 from llm_component.engines.interface import (
     DeadlineExceeded,
     Engine,
-    EngineError,
     EngineStatus,
-    EngineUnavailable,
     FinishReason,
     GenerationRequest,
     Message,
@@ -30,12 +27,12 @@ from llm_component.engines.interface import (
     Usage,
 )
 from llm_component.engines.occupancy import Occupancy
+from llm_component.engines.upstream_server import TIMER_SECONDS, UpstreamServer
 from llm_component.engines.upstream_wire import (
     MOST_STOP_STRINGS,
     ChatReader,
     StopCutter,
     body_of,
-    error_of,
     estimate_tokens,
     refused_field,
     said_by,
@@ -45,12 +42,7 @@ from llm_component.transport import Body, CallFailed, Transport
 
 logger = logging.getLogger(__name__)
 
-# Where neither the settings nor the server say how long a prompt may be: what llama.cpp's server has by default.
-UNKNOWN_CONTEXT_TOKENS = 4096
-MODELS_SECONDS = 5.0  # time for /v1/models
-PROBE_SECONDS = 5.0  # between two looks whether a server that was down is back
 GRACE_SECONDS = 1.0  # for usage and [DONE] after the finish reason
-TIMER_SECONDS = 0.005  # a timer that ends so much before the deadline ends at the deadline
 _FIELDS_A_SERVER_REFUSES = 6  # tries in which one field after the other is left out
 _VERSION = re.compile(r"/v\d+[a-z0-9]*$")
 
@@ -102,26 +94,29 @@ class UpstreamEngine(Engine):
             http=http,
             on_retry=lambda reason: metrics.RETRIES.labels(reason).inc(),
         )
-        self._where = f"the upstream {self._transport.shown_url}"
-        self._model = model  # empty until it is known
-        self.model_name = model or "upstream"
-        self.context_tokens = context_tokens or UNKNOWN_CONTEXT_TOKENS
-        self._context_is_set = context_tokens > 0
+        self._server = UpstreamServer(self._transport, model, context_tokens, clock)
+        self._where = self._server.where
         self._first_token_seconds = first_token_seconds
         self._silence_seconds = silence_seconds
         self._total_seconds = total_seconds
         self._clock = clock
-        self._adapters: tuple[str, ...] = ()
         self._refused: set[str] = set()  # fields that this server does not take
-        self._fault = f"{self._where} has not been asked yet"  # why it is not ready; "" when it is
-        self._probed = -PROBE_SECONDS
-        self._probing: asyncio.Task[None] | None = None
         self._occupancy = Occupancy()
+
+    @property
+    def model_name(self) -> str:  # type: ignore[override]
+        """The model's name where it is known."""
+        return self._server.model or "upstream"
+
+    @property
+    def context_tokens(self) -> int:  # type: ignore[override]
+        """Prompt and completion together: what the settings or the server say, else 4,096."""
+        return self._server.context_tokens
 
     @property
     def adapters(self) -> tuple[str, ...]:
         """Models that the server lists with ours as their parent, as vLLM lists LoRA adapters."""
-        return self._adapters
+        return self._server.adapters
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """An estimate that is too high rather than too low; see `estimate_tokens`."""
@@ -132,14 +127,14 @@ class UpstreamEngine(Engine):
 
         Asked while it is not ready, it has the server looked at again in the background, every 5 s at most.
         """
-        if self._fault and not self._occupancy.draining:
-            self._probe_again()
-        reason = "shutting down" if self._occupancy.draining else self._fault
+        if self._server.fault and not self._occupancy.draining:
+            self._server.look_again()
+        reason = "shutting down" if self._occupancy.draining else self._server.fault
         return EngineStatus(ready=not reason, reason=reason, running=self._occupancy.running)
 
     async def start(self) -> None:
         """Asks for the models. A server that is down is no error: it is asked again when it is needed."""
-        await self._look()
+        await self._server.look()
 
     async def drain(self, seconds: float) -> None:
         """Takes no new requests and waits for the running ones."""
@@ -147,9 +142,7 @@ class UpstreamEngine(Engine):
 
     async def close(self) -> None:
         """Closes all connections, which ends what the server still does for us."""
-        if self._probing is not None:
-            self._probing.cancel()
-            await asyncio.wait([self._probing])
+        await self._server.close()
         await self._transport.aclose()
 
     async def stream(self, request: GenerationRequest) -> AsyncGenerator[Piece, None]:
@@ -159,13 +152,13 @@ class UpstreamEngine(Engine):
             deadline = request.deadline if request.deadline is not None else started + self._total_seconds
             if deadline <= started:
                 raise DeadlineExceeded("the deadline passed before the upstream was asked")
-            await self._know_model(deadline)
-            if request.adapter is not None and request.adapter not in self._adapters:
-                await self._look(deadline)
-            if request.adapter is not None and request.adapter not in self._adapters:
+            await self._server.know_model(deadline)
+            if request.adapter is not None and request.adapter not in self._server.adapters:
+                await self._server.look(deadline)
+            if request.adapter is not None and request.adapter not in self._server.adapters:
                 raise RequestRefused(f"the upstream has no adapter {request.adapter!r}")
             body = await self._open(request, deadline)
-            self._fault = ""
+            self._server.fault = ""
             try:
                 async with aclosing(self._pieces(body, request, started, deadline)) as pieces:
                     async for piece in pieces:
@@ -206,7 +199,7 @@ class UpstreamEngine(Engine):
                         yield Piece(held)
                     yield self._last(reader, request, "deadline")
                     return
-                raise self._failed(failure) from failure
+                raise self._server.failed(failure) from failure
             for event in self._events(parser, chunk):
                 if text := cutter.feed(reader.take(event)):
                     yield Piece(text)
@@ -237,7 +230,7 @@ class UpstreamEngine(Engine):
         try:
             return await body.read(deadline, self._clock)
         except CallFailed as failure:
-            raise self._failed(failure) from failure
+            raise self._server.failed(failure) from failure
 
     async def _open(self, request: GenerationRequest, deadline: float) -> Body:
         """The open answer. Fields that the server refuses are left out, now and from now on."""
@@ -245,7 +238,7 @@ class UpstreamEngine(Engine):
         if request.request_id.isascii() and request.request_id.isprintable() and request.request_id:
             headers["X-Request-Id"] = request.request_id
         for _ in range(_FIELDS_A_SERVER_REFUSES):
-            wire = body_of(request, self._model, self._refused)
+            wire = body_of(request, self._server.model, self._refused)
             content = msgspec.json.encode(wire)
             try:
                 return await self._transport.open(
@@ -259,92 +252,8 @@ class UpstreamEngine(Engine):
             except CallFailed as failure:
                 field = refused_field(said_by(failure.body), wire) if failure.status in (400, 422) else None
                 if field is None:
-                    raise self._failed(failure, request, self._clock() >= deadline - TIMER_SECONDS) from failure
+                    raise self._server.failed(failure, request, self._clock() >= deadline - TIMER_SECONDS) from failure
                 self._refused.add(field)
                 metrics.FIELDS_LEFT_OUT.labels(field).inc()
                 logger.warning("%s does not take %s; requests to it do without", self._where, field)
         raise UpstreamFailed(f"{self._where} refuses one field after the other: {', '.join(sorted(self._refused))}")
-
-    def _failed(
-        self, failure: CallFailed, request: GenerationRequest | None = None, at_deadline: bool = False
-    ) -> EngineError:
-        """The engine error for a call that failed; the status remembers what further requests would meet as well."""
-        error: EngineError
-        if failure.reason == "status":
-            said = said_by(failure.body)
-            adapter = request is not None and request.adapter is not None
-            error = error_of(failure.status, said, self._where, self._model, adapter, failure.retry_after)
-        elif failure.reason == "unreachable":
-            error = EngineUnavailable(str(failure), retry_after=PROBE_SECONDS)
-        elif failure.reason == "timeout" and at_deadline:
-            return DeadlineExceeded(f"{self._where} gave no answer before the deadline")
-        else:
-            error = UpstreamFailed(str(failure))
-        if isinstance(error, EngineUnavailable):
-            self._fault = str(error)
-        return error
-
-    async def _know_model(self, deadline: float) -> None:
-        """Asks for the model's name where it is needed and not known. Raises `EngineError`."""
-        if self._model:
-            return
-        await self._look(deadline)
-        if not self._model:
-            if self._clock() >= deadline - TIMER_SECONDS:
-                raise DeadlineExceeded(f"{self._where} did not name its models before the deadline")
-            raise EngineUnavailable(self._fault, retry_after=PROBE_SECONDS)
-
-    def _probe_again(self) -> None:
-        due = self._clock() - self._probed >= PROBE_SECONDS
-        if due and (self._probing is None or self._probing.done()):
-            try:
-                loop = asyncio.get_running_loop()
-            except RuntimeError:  # asked from outside of the event loop: nothing can be started from here
-                return
-            self._probing = loop.create_task(self._look())
-
-    async def _look(self, deadline: float | None = None) -> None:
-        """Asks `/v1/models`: is the server there, what is the model called, how long may a prompt be."""
-        self._probed = self._clock()
-        until = self._probed + MODELS_SECONDS
-        until = until if deadline is None else min(until, deadline)
-        try:
-            body = await self._transport.open("GET", "/models", deadline=until, retry=False)
-            try:
-                content = msgspec.json.decode(await body.read(until, self._clock))
-            finally:
-                await body.aclose()
-            self._learn(content["data"])
-            self._fault = ""
-        except CallFailed as failure:
-            if failure.status == 404 and self._model:
-                self._fault = ""  # some servers list no models; it is there, and the name is set
-            else:
-                self._fault = str(self._failed(failure))
-        except (msgspec.DecodeError, LookupError, TypeError, AttributeError) as error:
-            self._fault = f"{self._where} gave no list of models at /models ({type(error).__name__})"
-        if self._fault:
-            logger.warning("%s", self._fault)
-
-    def _learn(self, models: list[dict[str, Any]]) -> None:
-        by_name = {each["id"]: each for each in models}
-        if not by_name:
-            raise LookupError("an empty list")
-        if not self._model:
-            self._model = self.model_name = next(iter(by_name))
-            logger.info("%s: using its model %s", self._where, self._model)
-        elif self._model not in by_name:
-            logger.warning("%s lists no model %s, only: %s", self._where, self._model, ", ".join(by_name)[:300])
-        self._adapters = tuple(name for name, each in by_name.items() if each.get("parent") == self._model)
-        if not self._context_is_set:
-            entry = by_name.get(self._model, {})
-            meta = entry.get("meta") or {}
-            said = entry.get("max_model_len") or entry.get("context_tokens") or meta.get("n_ctx")
-            if isinstance(said, int) and said > 0:
-                self.context_tokens = said
-            else:
-                logger.info(
-                    "%s gives no context length; %d tokens are assumed (FRONTDESK_LLM_CONTEXT_TOKENS)",
-                    self._where,
-                    self.context_tokens,
-                )

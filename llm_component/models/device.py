@@ -12,6 +12,7 @@ from llm_component.models.files import ModelError
 HEADROOM = 0.05  # of the weights: buffers and the copies that loading makes for a moment
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
+_CPUINFO = Path("/proc/cpuinfo")
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -39,17 +40,29 @@ def choose_device(said: str) -> torch.device:
     return torch.device("cuda", index)
 
 
-def choose_dtype(said: str, device: torch.device, encoder_decoder: bool) -> torch.dtype:
+def computes_in_bf16(device: torch.device) -> bool:
+    """Whether bf16 is faster than fp32 there: on GPUs that have it, and on CPUs with its instructions."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    try:
+        text = _CPUINFO.read_text(encoding="ascii", errors="replace")
+    except OSError:  # no Linux
+        return False
+    return "avx512_bf16" in text or "amx_bf16" in text
+
+
+def choose_dtype(said: str, device: torch.device, encoder_decoder: bool, compact: bool = False) -> torch.dtype:
     """The number format for `auto`, `bf16`, `fp16` or `fp32`.
 
     `auto` is bf16 on a GPU that computes in it; on an older one fp16, or fp32 for encoder-decoders, for T5 overflows
-    in fp16; on a CPU fp32.
+    in fp16. On a CPU it is fp32, but bf16 for the compact model where the CPU computes in it: its first token then
+    comes in half the time (benchmarks/results/llm_compact.md).
     """
     if said != "auto":
         return DTYPES[said]
     if device.type != "cuda":
-        return torch.float32
-    if torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.bfloat16 if compact and computes_in_bf16(device) else torch.float32
+    if computes_in_bf16(device):
         return torch.bfloat16
     return torch.float32 if encoder_decoder else torch.float16
 

@@ -130,7 +130,7 @@ def _plan(settings: Settings, folder: Path, is_compact: bool) -> _Plan:
         config=config,
         encoder_decoder=encoder_decoder,
         device=device,
-        dtype=choose_dtype(settings.dtype, device, encoder_decoder),
+        dtype=choose_dtype(settings.dtype, device, encoder_decoder, is_compact),
         quantization=settings.quantization,
         context_tokens=context_tokens(config, folder, settings.context_tokens, name),
     )

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from llm_component.models.device import choose_device
+from llm_component.models.device import choose_device, computes_in_bf16
 from llm_component.models.files import ModelError
 from llm_component.training.errors import TrainingError
-
-_CPUINFO = Path("/proc/cpuinfo")
 
 
 def training_device(said: str) -> torch.device:
@@ -21,17 +18,6 @@ def training_device(said: str) -> torch.device:
         return choose_device(said)
     except ModelError as error:
         raise TrainingError(str(error).replace("FRONTDESK_LLM_DEVICE=", "--device ")) from error
-
-
-def computes_in_bf16(device: torch.device) -> bool:
-    """Whether bf16 is faster than fp32 there: on GPUs that have it, and on CPUs with its instructions."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    try:
-        text = _CPUINFO.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
-    return "avx512_bf16" in text or "amx_bf16" in text
 
 
 def in_bf16(said: str, device: torch.device) -> bool:

@@ -1,8 +1,8 @@
 """What the channel asks of the action server, which alone reads and writes the shop's database.
 
-Identity, feedback and erasure stand there; a derived secret shows that it is the channel that asks. A statement of who
-is signed in goes along as it is: the action server checks its signature again, so that whoever has that secret still
-cannot make anybody a customer.
+Identity, feedback, outcomes and erasure stand there; a derived secret shows that it is the channel that asks. A
+statement of who is signed in goes along as it is: the action server checks its signature again, so that whoever has
+that secret still cannot make anybody a customer.
 """
 
 from __future__ import annotations
@@ -56,6 +56,10 @@ class ConversationCalls:
         """The customer's thumbs by message. Raises Unavailable."""
         found = (await self._call("thumbs", conversation)).get("thumbs")
         return dict(found) if isinstance(found, dict) else {}
+
+    async def unanswered(self, conversation: str, topic: str) -> None:
+        """The passages found about `topic` did not answer the conversation's last question. Raises Unavailable."""
+        await self._call("unanswered", conversation, topic=topic)
 
     async def erase(self, conversation: str) -> None:
         """Erases what the database has of the conversation. Raises Unavailable."""

@@ -135,3 +135,17 @@ def test_missing_and_added_facts_of_a_rewording() -> None:
 )
 def test_names_are_capitals_inside_a_sentence(text: str, expected: list[str]) -> None:
     assert names(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "found"),
+    [
+        ("Ask the IRS about it.", "The Internal Revenue Service answers.", []),
+        ("Ask the DVA about it.", "The Department of Veterans Affairs answers.", []),
+        ("Ask the IRA about it.", "The Internal Revenue Service answers.", ["IRA"]),
+        ("Then call It Support.", "The Internal Tools desk answers.", ["It", "Support"]),
+        ("Our office on Campus helps.", "VetSuccess on CampusFind out more.", []),
+    ],
+)
+def test_initials_and_the_parts_of_joined_words_are_known_names(text: str, source: str, found: list[str]) -> None:
+    assert [fact.text for fact in unsupported_facts(text, [source])] == found

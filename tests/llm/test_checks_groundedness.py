@@ -38,7 +38,7 @@ def _columns(measured: Measured, model: SupportModel) -> np.ndarray:
 
 def test_altered_facts_are_told_from_supported_sentences(held_out: Measured, scores: np.ndarray) -> None:
     chosen = held_out.altered | held_out.supported
-    assert auroc(scores[chosen], held_out.supported[chosen]) >= 0.93
+    assert auroc(scores[chosen], held_out.supported[chosen]) >= 0.94
 
 
 def test_few_supported_sentences_are_dropped(held_out: Measured, scores: np.ndarray) -> None:

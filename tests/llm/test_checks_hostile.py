@@ -8,6 +8,7 @@ import pytest
 
 from llm_component.checks.facts import names, unsupported_facts
 from llm_component.checks.passages import plain_text, sentences_of
+from llm_component.checks.polarity import conflict
 from llm_component.checks.quantities import quantities
 from llm_component.checks.sentences import split_sentences
 
@@ -25,6 +26,10 @@ HOSTILE = {
     "brackets": "(" * 8000,
     "a table": "|-" * 4000,
     "names": "Aa " * 3000,
+    "joined names": "aA" * 4000,
+    "contrasts": "charged, not refunded rather than kept and not " * 200,
+    "a contrast without an end": "not " + "a " * 4000,
+    "a condition without an end": "if " + "a " * 4000,
 }
 # Seconds of the processor. Before their patterns were bounded, these texts took from four seconds to minutes.
 BOUND = 3.0
@@ -36,6 +41,7 @@ def test_a_hostile_text_does_not_hold_the_checks_up(kind: str) -> None:
     began = time.process_time()
     for read in (quantities, plain_text, sentences_of, split_sentences, names):
         read(text)
+    conflict("If you order, it is charged at dispatch, not at the order.", [text])
     unsupported_facts("You have 30 days.", ["You have 30 days. " + text], [text], [])
     assert time.process_time() - began < BOUND
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from llm_component.checks.negation import denies_alone
 from llm_component.checks.polarity import conflict
 
 FLIPS = [
@@ -16,6 +17,16 @@ FLIPS = [
     ("Unopened headphones cannot be exchanged.", "Opened headphones cannot be exchanged."),
     ("Press it until the light turns green.", "Press it until the light turns red."),
     ("Nobody else can collect the parcel.", "Someone else can collect the parcel."),
+    ("The card is charged when you pre-order, not at dispatch.", "It is charged at dispatch, not when you pre-order."),
+    ("Six digits are an order number and not a code.", "Six digits are not an order number but a code."),
+    ("We can sell without VAT to companies.", "All prices contain VAT, and we cannot sell without VAT."),
+    ("They cannot apply to have the lien removed online.", "They can file to have the lien removed online."),
+    # One clause of a longer sentence.
+    ("Enter the date on the form, and the tool can foresee your payments.", "The tool cannot foresee your payments."),
+    (
+        "If you wait until after the sale you may not be eligible.",
+        "If you wait until after the sale, you may be eligible.",
+    ),
 ]
 
 
@@ -35,6 +46,14 @@ AGREE = [
     ("Not only the lid but also the jug is replaced.", "The lid and the jug are replaced."),
     ("A six-digit number is not an order number.", "A number with six digits is a code, not an order number."),
     ("It takes up to 5 days.", "It takes 3 to 5 days."),
+    ("It is charged at dispatch rather than when you order.", "It is charged at dispatch, not when you order."),
+    ("You can't combine it or spend it on vouchers.", "You cannot combine it and you can't spend it on vouchers."),
+    # What is negated there stands far from what is said here.
+    (
+        "You can use our calculator to estimate your future benefits.",
+        "If you want one, or you do not have enough social security credits, use our calculator to estimate your future"
+        " benefits.",
+    ),
 ]
 
 
@@ -45,3 +64,17 @@ def test_the_same_said_otherwise_is_none(sentence: str, source: str) -> None:
 
 def test_nothing_to_compare_with_is_no_conflict() -> None:
     assert not conflict("It is not free.", [])
+
+
+@pytest.mark.parametrize(
+    ("sentence", "alone"),
+    [
+        ("We do not have a planner for survivors.", True),
+        ("We have a planner for survivors.", False),
+        ("The office does not accept cheques.", False),
+        ("You never pay for parking.", False),
+    ],
+)
+def test_a_denial_that_no_passage_shares_is_seen(sentence: str, alone: bool) -> None:
+    source = ["Use our planner for survivors.", "Cheques are not accepted by the office.", "Parking is always free."]
+    assert denies_alone(sentence, source) is alone

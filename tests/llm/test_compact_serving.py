@@ -203,7 +203,7 @@ async def test_a_failing_engine_leaves_the_question() -> None:
 
 
 async def test_the_engine_says_what_generate_says(tiny_compact: Path) -> None:
-    engine = build_engine(settings(model=str(tiny_compact), device="cpu", cache_entries=0))
+    engine = build_engine(settings(model=str(tiny_compact), device="cpu", dtype="fp32", cache_entries=0))
     assert engine is not None
     await engine.start()
     try:

@@ -168,6 +168,29 @@ def test_the_dtype_on_a_gpu(
     assert devices.choose_dtype("auto", torch.device("cuda", 0), encoder_decoder) == dtype
 
 
+@pytest.mark.parametrize(
+    ("flags", "compact", "dtype"),
+    [
+        ("fma avx512_bf16", True, torch.bfloat16),
+        ("fma amx_bf16", True, torch.bfloat16),
+        ("fma avx2", True, torch.float32),
+        ("fma avx512_bf16", False, torch.float32),
+        (None, True, torch.float32),
+    ],
+    ids=["avx512", "amx", "neither", "another model", "not Linux"],
+)
+def test_the_compact_model_takes_bf16_where_a_cpu_computes_in_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flags: str | None, compact: bool, dtype: torch.dtype
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    if flags is not None:
+        cpuinfo.write_text(f"flags\t\t: {flags}\n", encoding="ascii")
+    monkeypatch.setattr(devices, "_CPUINFO", cpuinfo)
+    cpu = torch.device("cpu")
+    assert devices.choose_dtype("auto", cpu, encoder_decoder=True, compact=compact) == dtype
+    assert devices.choose_dtype("fp32", cpu, encoder_decoder=True, compact=compact) == torch.float32
+
+
 def test_quantization_needs_a_gpu(tiny_llama: Path) -> None:
     with pytest.raises(ModelError, match="QUANTIZATION=4bit needs a GPU, and the device is cpu"):
         load(tiny_llama, quantization="4bit")

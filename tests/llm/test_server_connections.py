@@ -63,6 +63,18 @@ def test_a_connection_without_a_request_is_closed(monkeypatch: pytest.MonkeyPatc
             assert connection.recv(1) == b""
 
 
+def test_a_kept_connection_with_half_a_header_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(make_app(settings(), DirectedEngine())) as url:
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
+            for _ in range(2):
+                connection.sendall(b"GET /health HTTP/1.1\r\nHost: server\r\n\r\n")
+                assert connection.recv(10_000).startswith(b"HTTP/1.1 200")
+            monkeypatch.setattr(connections, "HEAD_SECONDS", 0.05)
+            connection.sendall(b"POST /v1/ans")
+            assert connection.recv(1) == b""
+
+
 def test_a_client_with_the_wrong_secret_is_told_so_whatever_it_sends(url: str) -> None:
     headers = ("Content-Length: 500000", "Authorization: Bearer another")
     with raw_post(url, "/v1/answers", b" " * 500_000, *headers) as connection:

@@ -25,7 +25,8 @@ from llm_component.engines.interface import (
     Usage,
     complete,
 )
-from llm_component.engines.upstream import UNKNOWN_CONTEXT_TOKENS, UpstreamEngine
+from llm_component.engines.upstream import UpstreamEngine
+from llm_component.engines.upstream_server import UNKNOWN_CONTEXT_TOKENS
 from tests.llm.fake_upstream import (
     MODEL,
     FakeUpstream,
@@ -490,7 +491,7 @@ async def test_asked_for_its_state_it_looks_again_for_a_server_that_was_down(ups
     upstream.models = models(MODEL)
     now[0] = 60.0
     assert not engine.status().ready
-    await engine._probing  # type: ignore[misc]
+    await engine._server._probing  # type: ignore[misc]
     assert engine.status().ready
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from sanic.touchup.service import TouchUp
 
 from actions.conversation_calls import add_conversation_calls
 from frontdesk.signing import KeyRing, call_secret
+from knowledge_base import outcomes
 from knowledge_base.database import DatabaseUnavailable
 from knowledge_base.schema import MessageFeedback, VerifiedConversation
 from tests.unit.actions.conftest import Shop
@@ -129,3 +131,26 @@ async def test_a_database_that_is_away_is_said_to_be(
     monkeypatch.setattr(shop.services, "in_transaction", away)
 
     assert await call(client, "erase") == (503, {"error": "unavailable"})
+
+
+@pytest.mark.parametrize(
+    ("conversation", "topic", "age", "kind"),
+    [
+        ("web-1", "Descaling", timedelta(seconds=8), "not_answered"),
+        ("web-1", "Filters", timedelta(seconds=8), "answered_from_knowledge"),
+        ("web-2", "Descaling", timedelta(seconds=8), "answered_from_knowledge"),
+        ("web-1", "Descaling", timedelta(minutes=5), "answered_from_knowledge"),
+    ],
+    ids=["this one", "another topic", "another conversation", "an earlier question"],
+)
+async def test_an_abstention_takes_back_that_the_question_was_answered(
+    client: httpx.AsyncClient, shop: Shop, conversation: str, topic: str, age: timedelta, kind: str
+) -> None:
+    await shop.services.in_transaction(
+        lambda session: outcomes.record(session, conversation, "answered_from_knowledge", topic, NOW - age)
+    )
+
+    status, answer = await call(client, "unanswered", topic="Descaling")
+
+    assert (status, answer) == (200, {"changed": kind == "not_answered"})
+    assert shop.outcomes() == [(kind, topic)]

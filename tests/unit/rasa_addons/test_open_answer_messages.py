@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from prometheus_client import REGISTRY
 from rasa.shared.core.domain import Domain
@@ -15,8 +17,10 @@ from rasa.utils.endpoints import EndpointConfig
 from frontdesk.language_model import LanguageModelSettingsError
 from llm_component.client import LlmError
 from llm_component.protocol import Answer, Rephrasing
+from rasa_addons.abstentions import Abstentions
 from rasa_addons.nlg import FrontdeskNLG
 from rasa_addons.turn_stream import TurnStream, streaming_to
+from rasa_addons.web.conversation_calls import ConversationCalls
 from tests.unit.rasa_addons.fake_language_model import FakeLanguageModel, Silence, answer_of, sentence
 
 ONE = {"title": "Descaling", "url": "https://shop.example/help/1", "quote": "Use citric acid.", "text": "Long."}
@@ -282,3 +286,44 @@ def test_no_response_of_the_project_asks_for_it(domain: Domain) -> None:
         if any((variant.get("metadata") or {}).get("rephrase") for variant in variants)
     ]
     assert asking == []
+
+
+@pytest.mark.parametrize(
+    ("verdict", "noted"), [("abstained", [{"conversation_id": "anna", "topic": "Descaling"}]), ("quoted", [])]
+)
+@pytest.mark.parametrize("status", [200, 503])
+async def test_only_an_abstention_takes_back_the_answer_in_the_shops_figures(
+    domain: Domain,
+    model: FakeLanguageModel,
+    tracker: MakeTracker,
+    remote_action_run: Any,
+    verdict: str,
+    noted: list[Any],
+    status: int,
+) -> None:
+    told: list[Any] = []
+
+    def action_server(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/conversations/unanswered"
+        told.append(json.loads(request.content))
+        return httpx.Response(status, json={})
+
+    calls = ConversationCalls("http://actions/webhook", "secret", httpx.MockTransport(action_server))
+    abstentions = Abstentions(calls)
+    model.parts = [Answer(verdict=verdict, text="I don't know.")]
+    state = tracker(UserUttered("How?"), passages=[ONE, TWO])
+
+    answer = await FrontdeskNLG(EndpointConfig(), domain, model, abstentions).generate(
+        "utter_open_answer", state, "rest"
+    )
+    await abstentions.finished()
+
+    assert answer is not None
+    assert "Descaling" in answer["text"]
+    assert told == [{**each, "conversation_id": state.sender_id} for each in noted]
+
+
+def test_without_the_action_servers_secret_abstentions_are_not_noted() -> None:
+    assert Abstentions.from_environment({"FRONTDESK_ACTIONS_URL": "http://actions/webhook"}) is None
+    both = {"FRONTDESK_ACTIONS_URL": "http://actions/webhook", "FRONTDESK_SECRET_KEY": "x" * 32}
+    assert Abstentions.from_environment(both) is not None
