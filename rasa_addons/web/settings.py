@@ -46,7 +46,7 @@ class Limits:
         messages_address: from one address; an office or a phone network may share one.
         sessions_address: conversations begun from one address.
         requests: of one conversation, messages aside.
-    Parameters that count at the same time, in one Rasa server:
+    Parameters that count at the same time:
         streams: of one conversation.
         streams_address: to one address.
     """
