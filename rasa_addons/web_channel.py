@@ -23,6 +23,7 @@ from sanic.response import HTTPResponse, ResponseStream
 from frontdesk.brand import load_brand
 from frontdesk.logs import configure_logging
 from rasa_addons.message_text import clean_text
+from rasa_addons.web.article_pages import ArticlePages
 from rasa_addons.web.conversation import Conversations
 from rasa_addons.web.conversation_calls import ConversationCalls
 from rasa_addons.web.errors import NO_STORE, ChannelError, refusing
@@ -64,6 +65,7 @@ class WebChannel(RestInput):
     def __init__(self, settings: WebSettings, transport: Optional[httpx.AsyncBaseTransport] = None) -> None:
         """`transport` leads to the action server; it is for tests."""
         self.settings = settings
+        self.transport = transport
         state = state_for(settings.redis_url)
         self.state = state
         calls = ConversationCalls(settings.actions_url, settings.calls_secret, transport)
@@ -103,6 +105,16 @@ class WebChannel(RestInput):
         @refusing
         async def resume(request: Request) -> Any:
             return await self._resume(request)
+
+        pages = ArticlePages(self.settings.actions_url, self.limits, brand, self.transport)
+
+        @blueprint.get("/articles.css")
+        async def article_style(request: Request) -> HTTPResponse:
+            return pages.style()
+
+        @blueprint.get("/articles/<slug:str>")
+        async def article(request: Request, slug: str) -> HTTPResponse:
+            return await pages.page(request, slug)
 
         here = self.conversations
         blueprint.add_route(refusing(here.begin), "/session", methods=["POST"])

@@ -76,6 +76,10 @@ class Limiter:
         """One more request that is no message. Raises as `message`."""
         await self._count("requests", conversation, self._limits.requests)
 
+    async def page(self, address: str) -> None:
+        """One more page for an address. Raises as `message`."""
+        await self._count("pages_address", address, self._limits.pages_address)
+
     async def _count(self, name: str, who: str, most: int) -> None:
         window, into = divmod(self._clock(), WINDOW_SECONDS)
         number = await self._state.count(f"limit:{name}:{who}:{int(window)}", WINDOW_SECONDS)
