@@ -125,7 +125,7 @@ class ArticlePages:
 class _Markdown(MarkdownIt):
     """Makes links of whole addresses only; the library's own rule names what is forbidden instead."""
 
-    def validateLink(self, url: str) -> bool:  # noqa: N802  the library's name
+    def validateLink(self, url: str) -> bool:
         return _LINKED.match(url) is not None
 
 

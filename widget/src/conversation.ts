@@ -2,20 +2,10 @@
 
 import { Channel, Refused, Unreachable } from "./channel";
 import { deliver, type Listener } from "./delivery";
+import type { Tell } from "./heard";
 import { IDLE, Tabs, type Live } from "./live";
 import { customerEntry, isOpen, randomKey, Store, type CustomerEntry } from "./store";
-import type { Config, Handoff, Message, Session, Thumbs } from "./wire";
-
-/** What the host page may hear of; see docs/widget.md. */
-export interface Heard {
-  message: { role: "customer" | "assistant"; id: string; text: string };
-  handoff: Handoff;
-  feedback: { id: string; thumbs: Thumbs | null };
-  error: { error: string; message: string };
-  ended: { erased: boolean };
-}
-
-export type Tell = <Name extends keyof Heard>(name: Name, detail: Heard[Name]) => void;
+import type { Config, Message, Session, Thumbs } from "./wire";
 
 export class Conversation {
   readonly store: Store;
