@@ -28,7 +28,7 @@ Made by `make bench-stream` (benchmarks/stream.py).
   the sentence against its passage, and Rasa. The aim is 50 ms.
 - `long_answer`: seconds from the question until the first words of the answer have been painted in the widget, and
   until the same answer has come whole by plain REST, in turns in one browser (Chromium), medians. The scripted upstream
-  writes 140 words, one every 90 ms. The aim is 5 times sooner.
+  writes 140 words, one every 100 ms. The aim is 5 times sooner.
 """
 
 

@@ -38,7 +38,7 @@ boiling. \
 Hot vinegar foams and its fumes sting the eyes. \
 Afterwards rinse well and boil fresh water twice to get rid of the smell. \
 Thick scale may need a second round."""
-SECONDS_A_WORD = 0.09  # a model of some billion parameters on a processor
+SECONDS_A_WORD = 0.1  # a model of some billion parameters on a processor
 PAIRS = 3
 TIMES_SOONER = 5.0
 PHOTO = base64.b64decode(
