@@ -82,7 +82,7 @@ bench-numbers: prepare ## Measure the assistant; results go to benchmarks/result
 bench-llm: llm-env ## Measure the LLM component's engines beside transformers' own (ARGS='--device cuda ...')
 	@exec $(PYTHON_IN_LLM_VENV) -m benchmarks.llm $(ARGS)
 
-bench-stream: prepare ## Measure how soon a sentence reaches the client of a stream
+bench-stream: prepare ## Measure how soon an answer reaches a stream, and the screen of a browser
 	@OMP_NUM_THREADS=1 exec $(PYTHON_IN_VENV) -m benchmarks.stream
 
 bench-groundedness: setup ## Measure the check of generated sentences (ARGS='--doc2dial FOLDER')

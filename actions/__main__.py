@@ -20,6 +20,7 @@ ENVIRONMENT = {
     "FRONTDESK_LLM_URL": "the language model's server, which sums up conversations for tickets",
     "FRONTDESK_LLM_SECRET": "its shared secret",
     "FRONTDESK_LLM_SUMMARY_SECONDS": "how long a summary may take; 0: none",
+    "FRONTDESK_ARTICLES_URL": "where the channel shows articles that have no page of their own; none: nowhere",
     "FRONTDESK_BRAND_FILE": "the brand, in place of brand.yml",
 }
 

@@ -1,4 +1,4 @@
-"""What the web channel asks of the database: identity, feedback, outcomes and erasure of one conversation.
+"""What the web channel asks of the database: identity, feedback, outcomes, end and erasure of one conversation.
 
 Only a caller with the secret that channel and action server derive from FRONTDESK_SECRET_KEY gets an answer. It is not
 enough to become somebody: for that the shop's own signature is checked here.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from sanic import Sanic, response
@@ -20,6 +21,7 @@ from actions.services import services
 from frontdesk.signing import KeyRing, NotSigned, call_secret, read_statement
 from knowledge_base import outcomes
 from knowledge_base.database import DatabaseUnavailable
+from knowledge_base.ended_conversations import end_conversation, has_ended
 from knowledge_base.erase import erase_conversation
 from knowledge_base.feedback import keep_feedback, thumbs_of
 from knowledge_base.identity import LONGEST_CONVERSATION_ID, OtherCustomer, bind_signed_in, forget
@@ -93,6 +95,17 @@ def add_conversation_calls(app: Sanic, secret_key: bytes, identity_keys: KeyRing
         erased = await services().in_transaction(lambda session: erase_conversation(session, conversation))
         return {"erased": dict(erased)}
 
+    async def end(conversation: str, body: Mapping[str, Any]) -> Answer:
+        here, until = services(), _moment(body, "until")
+        await here.in_transaction(
+            lambda session: end_conversation(session, conversation, until=until, now=here.clock())
+        )
+        return {}
+
+    async def ended(conversation: str, body: Mapping[str, Any]) -> Answer:
+        here = services()
+        return {"ended": await here.read(lambda session: has_ended(session, conversation, here.clock()))}
+
     calls: dict[str, Call] = {
         "identity": identity,
         "forget": forget_identity,
@@ -100,6 +113,8 @@ def add_conversation_calls(app: Sanic, secret_key: bytes, identity_keys: KeyRing
         "thumbs": thumbs,
         "unanswered": unanswered,
         "erase": erase,
+        "end": end,
+        "ended": ended,
     }
     expected = f"Bearer {call_secret(secret_key)}".encode()
 
@@ -133,3 +148,14 @@ def _text(body: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise Refused(400, "bad_request")
     return value
+
+
+def _moment(body: Mapping[str, Any], name: str) -> datetime:
+    """A moment with its time zone. Raises Refused."""
+    try:
+        moment = datetime.fromisoformat(_text(body, name))
+    except ValueError as error:
+        raise Refused(400, "bad_request") from error
+    if moment.tzinfo is None:
+        raise Refused(400, "bad_request")
+    return moment

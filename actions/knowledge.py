@@ -16,8 +16,10 @@ from actions.turn import PERSON_INTENT, Turn
 from actions.wording import phrase
 from frontdesk.conversation_view import shared_turns
 from knowledge_base import outcomes
+from knowledge_base.article_pages import page_link
 from knowledge_base.product_questions import facts_asked
 from knowledge_base.quoting import quote
+from knowledge_base.search import PassageHit
 from knowledge_base.search.questions import TURNS_READ, in_conversation
 
 PASSAGES_SLOT = "passages"
@@ -50,7 +52,7 @@ async def find_passages(question: str, here: Services, said_before: Sequence[str
             {
                 "title": hit.title,
                 "heading": hit.heading,
-                "url": hit.url,
+                "url": link_to(hit, here),
                 "text": hit.text,
                 "similarity": round(float(hit.similarity), 4),
                 "quote": quote(question, hit.text, here.encoder),
@@ -62,6 +64,17 @@ async def find_passages(question: str, here: Services, said_before: Sequence[str
     facts = await here.read(lambda session: facts_asked(session, question))
     passages = await here.in_thread(find)
     return [fact_passage(facts, here), *passages][:PASSAGES_KEPT] if facts else passages
+
+
+def link_to(hit: PassageHit, here: Services) -> str | None:
+    """Where a passage can be read: its section on the page that the channel shows, or its document's own address.
+
+    The channel shows what has no address, and the articles that stand on the shop's own site, which a demo has not.
+    """
+    own_site = f"{here.brand.site_url}/help/"
+    if here.articles_url is None or (hit.url and not hit.url.startswith(own_site)):
+        return hit.url
+    return page_link(hit.slug, hit.heading, here.articles_url)
 
 
 async def look_up(question: str, sender: str, here: Services, said_before: Sequence[str] = ()) -> list[dict[str, Any]]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+from collections.abc import Mapping
 
 from rasa_sdk import endpoint
 from sanic import Sanic, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
+from actions.article_calls import add_article_calls
 from actions.conversation_calls import add_conversation_calls
 from actions.services import Services, install, services
 from frontdesk.brand import load_brand
@@ -21,7 +24,7 @@ from knowledge_base.database import Database, DatabaseUnavailable
 from knowledge_base.mail import mailer_from_settings
 from knowledge_base.search import KnowledgeSearch
 from knowledge_base.search.engines.choice import ENGINE_VARIABLE
-from knowledge_base.settings import DatabaseSettings
+from knowledge_base.settings import DatabaseSettings, SettingsError
 from llm_component.client import LlmClient
 from llm_component.encoder import load_encoder
 from llm_component.reranker import load_reranker
@@ -33,6 +36,7 @@ HOST_VARIABLE = "FRONTDESK_ACTIONS_HOST"
 ENCODER_VARIABLE = "FRONTDESK_ENCODER"
 RERANKER_VARIABLE = "FRONTDESK_RERANKER"
 RELEVANCE_VARIABLE = "FRONTDESK_RELEVANCE_FLOOR"
+ARTICLES_VARIABLE = "FRONTDESK_ARTICLES_URL"
 DEFAULT_PORT = 5055
 # Cosine similarity below which a passage is not taken for an answer, where no score was fitted for the encoder: on the
 # development questions it keeps 82 % of the open ones and 3 % of those that are none of the shop's business
@@ -68,7 +72,18 @@ def build_services() -> Services:
         relevance_floor=float(os.environ.get(RELEVANCE_VARIABLE, DEFAULT_RELEVANCE_FLOOR)),
         language_model=LlmClient(model.url, model.secret) if model.url and model.summary_seconds else None,
         summary_seconds=model.summary_seconds,
+        articles_url=articles_url(os.environ),
     )
+
+
+def articles_url(environment: Mapping[str, str]) -> str | None:
+    """Where the channel shows articles, without a slash at the end; None: nowhere. Raises SettingsError."""
+    said = environment.get(ARTICLES_VARIABLE, "").strip().rstrip("/")
+    if said and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", said):
+        raise SettingsError(
+            f"{ARTICLES_VARIABLE}={said} is no web address, such as https://help.shop.example/webhooks/rest/articles"
+        )
+    return said or None
 
 
 def add_operations(app: Sanic) -> None:
@@ -105,6 +120,7 @@ def serve() -> None:
     app = endpoint.create_app("actions", cors_origins=[])
     add_operations(app)
     add_conversation_calls(app, services().secret_key, identity_keys)
+    add_article_calls(app)
     host, port = os.environ.get(HOST_VARIABLE, "127.0.0.1"), int(os.environ.get(PORT_VARIABLE, DEFAULT_PORT))
     logger.info("action server starts", extra={"host": host, "port": port})
     app.run(host=host, port=port, workers=1, access_log=False)

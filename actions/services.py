@@ -43,6 +43,7 @@ class Services:
     clock: Callable[[], datetime] = utc_now
     language_model: LlmClient | None = None  # None: FRONTDESK_LLM_URL names no server
     summary_seconds: float = DEFAULT_SUMMARY_SECONDS
+    articles_url: str | None = None  # where articles without a page of their own are shown; None: nowhere
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
     )

@@ -168,6 +168,14 @@ class VerifiedConversation(Base):
     expires_at: Mapped[datetime] = Column(UtcDateTime, nullable=False)
 
 
+class EndedConversation(Base):
+    """A conversation whose tokens count no more, by the SHA-256 of its id: it may have been erased."""
+
+    __tablename__ = "ended_conversations"
+    conversation_hash: Mapped[str] = Column(String(64), primary_key=True)
+    until: Mapped[datetime] = Column(UtcDateTime, nullable=False, index=True)  # when its last token runs out
+
+
 class OutboxMail(Base):
     """A mail of the development mailer, which sends nothing."""
 

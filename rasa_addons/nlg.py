@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Text
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Text, Tuple
+from urllib.parse import urldefrag
 
 from rasa.core.nlg import TemplatedNaturalLanguageGenerator
 from rasa.shared.core.domain import Domain
@@ -193,8 +194,15 @@ class FrontdeskNLG(TemplatedNaturalLanguageGenerator):
     def _generated(
         self, passages: Sequence[Mapping[Text, Any]], found: OpenAnswer, output_channel: Text
     ) -> Optional[Dict[Text, Any]]:
-        """The model's sentences with the articles that they rest on, numbered in the order of their mention."""
-        articles = dict.fromkeys((passages[index]["title"], passages[index]["url"]) for index in found.cited)
+        """The model's sentences with the articles that they rest on, numbered in the order of their mention.
+
+        An article is named once, with the section that was cited first.
+        """
+        by_page: Dict[Tuple[Text, Text], Tuple[Text, Optional[Text]]] = {}
+        for index in found.cited:
+            title, url = passages[index]["title"], passages[index]["url"]
+            by_page.setdefault((title, urldefrag(url or "").url), (title, url))
+        articles = list(by_page.values())
         sources = [{"number": n, "title": title, "url": url} for n, (title, url) in enumerate(articles, start=1)]
         stream = current_stream()
         if stream is not None:

@@ -23,11 +23,12 @@ from sanic.response import HTTPResponse, ResponseStream
 from frontdesk.brand import load_brand
 from frontdesk.logs import configure_logging
 from rasa_addons.message_text import clean_text
+from rasa_addons.web.article_pages import ArticlePages
 from rasa_addons.web.conversation import Conversations
 from rasa_addons.web.conversation_calls import ConversationCalls
 from rasa_addons.web.errors import NO_STORE, ChannelError, refusing
 from rasa_addons.web.images import Images
-from rasa_addons.web.limits import Limiter, address_of
+from rasa_addons.web.limits import Limiter, StreamPlace, address_of
 from rasa_addons.web.requests import body_of, idempotency_key, ready_agent, text_field
 from rasa_addons.web.sessions import PREFIX as SESSION_PREFIX
 from rasa_addons.web.sessions import Sessions
@@ -64,13 +65,14 @@ class WebChannel(RestInput):
     def __init__(self, settings: WebSettings, transport: Optional[httpx.AsyncBaseTransport] = None) -> None:
         """`transport` leads to the action server; it is for tests."""
         self.settings = settings
+        self.transport = transport
         state = state_for(settings.redis_url)
         self.state = state
-        self.sessions = Sessions(settings, state)
+        calls = ConversationCalls(settings.actions_url, settings.calls_secret, transport)
+        self.sessions = Sessions(settings, state, calls.was_ended)
         self.limits = Limiter(settings.limits, state)
         self.turns = Turns(state, shared=settings.redis_url is not None)
         self.images = None if settings.images_folder is None else Images(settings.images_folder)
-        calls = ConversationCalls(settings.actions_url, settings.calls_secret, transport)
         self.conversations = Conversations(settings, self.sessions, self.limits, self.turns, calls, state, self.images)
 
     @classmethod
@@ -104,6 +106,16 @@ class WebChannel(RestInput):
         async def resume(request: Request) -> Any:
             return await self._resume(request)
 
+        pages = ArticlePages(self.settings.actions_url, self.limits, brand, self.transport)
+
+        @blueprint.get("/articles.css")
+        async def article_style(request: Request) -> HTTPResponse:
+            return pages.style()
+
+        @blueprint.get("/articles/<slug:str>")
+        async def article(request: Request, slug: str) -> HTTPResponse:
+            return await pages.page(request, slug)
+
         here = self.conversations
         blueprint.add_route(refusing(here.begin), "/session", methods=["POST"])
         blueprint.add_route(refusing(here.renew), "/session/renew", methods=["POST"])
@@ -120,22 +132,12 @@ class WebChannel(RestInput):
         message = await self._message(request)
         key, agent, address = idempotency_key(request), ready_agent(request), address_of(request)
         streamed = EVENT_STREAM in request.headers.get("accept", "").lower()
-        if streamed:
-            self.limits.check_stream(message.conversation, address)
         await self.limits.message(message.conversation, address)
-        # Last, so that a refused message has not used its key; from here on nothing waits until the turn is under way.
-        if key is not None:
-            turn = await self.state.claim(f"sent:{message.conversation}:{key}", message.turn, KEY_SECONDS)
-            if turn != message.turn:
-                return await self._again(message.conversation, address, turn, streamed)
-        run = functools.partial(run_turn, agent, on_new_message)
         if streamed:
-            self.turns.start(
-                message.turn,
-                message.conversation,
-                lambda stream: stream_turn(agent, on_new_message, stream, message, self.settings.max_characters),
-            )
-            return self._events(message.conversation, address, message.turn)
+            return await self._stream(message, key, agent, on_new_message, address)
+        if await self._turn_of(message, key) != message.turn:
+            raise _already_received()
+        run = functools.partial(run_turn, agent, on_new_message)
         if request.args.get("stream", "").lower() == "true":
             return self._lines(run, message)
         collector = WholeMessageCollector()
@@ -161,31 +163,49 @@ class WebChannel(RestInput):
             images = self.images.named_in(body, sender)
         return CustomerMessage(sender, text, images)
 
-    async def _again(self, sender: Text, address: Text, turn: Text, streamed: bool) -> Any:
-        """The answer to a message that came before under the same key."""
-        if streamed and await self.turns.find(turn, sender):
-            return self._events(sender, address, turn)
-        raise ChannelError(
-            409, "already_received", "This message was received before; read GET /webhooks/rest/history."
-        )
+    async def _turn_of(self, message: CustomerMessage, key: Optional[Text]) -> Text:
+        """The turn of a message: a new one, or that of an earlier message under the same key.
+
+        Asked last, so that a refused message has not used its key; from here on nothing waits until it is under way.
+        """
+        if key is None:
+            return message.turn
+        return await self.state.claim(f"sent:{message.conversation}:{key}", message.turn, KEY_SECONDS)
+
+    async def _stream(
+        self, message: CustomerMessage, key: Optional[Text], agent: Any, on_new_message: OnNewMessage, address: Text
+    ) -> ResponseStream:
+        """A turn as a stream: a new one, or the one that this message has had already."""
+        place = await self.limits.open_stream(message.conversation, address)
+        async with contextlib.AsyncExitStack() as on_failure:
+            on_failure.push_async_callback(place.aclose)
+            turn = await self._turn_of(message, key)
+            if turn == message.turn:
+                self.turns.start(
+                    turn,
+                    message.conversation,
+                    lambda stream: stream_turn(agent, on_new_message, stream, message, self.settings.max_characters),
+                )
+            elif not await self.turns.find(turn, message.conversation):
+                raise _already_received()
+            on_failure.pop_all()
+            return self._events(place, turn)
 
     async def _resume(self, request: Request) -> Any:
         turn, number = parse_event_id(request.headers.get("last-event-id", ""))
         session = await self.sessions.required(request)
         await self.limits.request(session.conversation)
         await self.turns.known(turn, session.conversation)
-        address = address_of(request)
-        self.limits.check_stream(session.conversation, address)
-        return self._events(session.conversation, address, turn, number)
+        place = await self.limits.open_stream(session.conversation, address_of(request))
+        return self._events(place, turn, number)
 
-    def _events(self, sender: Text, address: Text, turn: Text, number: int = 0) -> ResponseStream:
+    def _events(self, place: StreamPlace, turn: Text, number: int = 0) -> ResponseStream:
         """A turn as Server-Sent Events, with a comment now and then so that nobody takes the connection for dead."""
 
         async def write(stream: Any) -> None:
-            with self.limits.stream(sender, address):
-                async with contextlib.aclosing(self.turns.encoded(turn, number)) as texts:
-                    async for text in texts:
-                        await stream.write(text)
+            async with contextlib.aclosing(place), contextlib.aclosing(self.turns.encoded(turn, number)) as texts:
+                async for text in texts:
+                    await stream.write(text)
 
         headers = {**NO_STORE, "X-Accel-Buffering": "no"}  # proxies pass each event on at once
         return ResponseStream(write, headers=headers, content_type=f"{EVENT_STREAM}; charset=utf-8")
@@ -202,3 +222,7 @@ class WebChannel(RestInput):
             await turn
 
         return ResponseStream(write, content_type="application/x-ndjson")
+
+
+def _already_received() -> ChannelError:
+    return ChannelError(409, "already_received", "This message was received before; read GET /webhooks/rest/history.")

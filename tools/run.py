@@ -27,6 +27,8 @@ from tools.supervisor import Stopped, Supervisor
 
 CHAT_PAGE = "/"
 REST_ENDPOINT = "/webhooks/rest/webhook"
+ARTICLES_VARIABLE = "FRONTDESK_ARTICLES_URL"
+ARTICLE_PAGES = "/webhooks/rest/articles"
 CURL_EXAMPLE = """curl -s {url} -H 'Content-Type: application/json' -d '{{"sender": "me", "message": "hello"}}'"""
 
 
@@ -91,6 +93,8 @@ def run(
         language_model = language_model_server(environment)
         services = [action_server(environment), *filter(None, [language_model]), rasa_server(environment)]
     settings, secret = service_environment(environment)
+    # The shop's own site, which articles name as theirs, does not exist here: the channel shows them.
+    settings.setdefault(ARTICLES_VARIABLE, f"http://{LOOPBACK}:{services[-1].port}{ARTICLE_PAGES}")
     mails = not settings.get(SMTP_VARIABLE)
     window: OutboxWindow | None = None
     began = time.monotonic()

@@ -89,7 +89,7 @@ class Conversations:
         body = body_of(request)
         statement = text_field(body, "identity")
         await self._limits.new_session(address_of(request))
-        issued = self._sessions.begin()
+        issued = await self._sessions.begin()
         until = await self._identified(issued.session.conversation, statement) if statement else None
         SESSIONS.labels(event="begun").inc()
         return response.json(_as_json(issued, until), status=201, headers=NO_STORE)
@@ -207,17 +207,17 @@ class Conversations:
         """Ends the conversation; with `agent`, erases it too. If that fails, nothing has ended."""
         conversation = session.conversation
         # First, so that no message comes in any more; those that wait are answered before the lock is ours.
-        await self._sessions.end(session)
+        until = await self._sessions.end(session)
         self._turns.stop_all(conversation)
         try:
-            if agent is None:
-                await self._calls.forget_identity(conversation)
-            else:
+            if agent is not None:
                 async with agent.lock_store.lock(conversation):
                     await self._calls.erase(conversation)
                     await erase_tracker(agent.tracker_store, conversation)
                     if self._images is not None:
                         await self._images.erase(conversation)
+            # Last: from here on its tokens are dead for good, and nobody could ask again for what was not done.
+            await self._calls.end(conversation, until)
         except Exception:
             await self._sessions.take_back_end(session)
             raise

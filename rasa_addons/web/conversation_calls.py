@@ -1,8 +1,8 @@
 """What the channel asks of the action server, which alone reads and writes the shop's database.
 
-Identity, feedback, outcomes and erasure stand there; a derived secret shows that it is the channel that asks. A
-statement of who is signed in goes along as it is: the action server checks its signature again, so that whoever has
-that secret still cannot make anybody a customer.
+Identity, feedback, outcomes, erasure and which conversations have ended stand there; a derived secret shows that it is
+the channel that asks. A statement of who is signed in goes along as it is: the action server checks its signature again,
+so that whoever has that secret still cannot make anybody a customer.
 """
 
 from __future__ import annotations
@@ -64,6 +64,20 @@ class ConversationCalls:
     async def erase(self, conversation: str) -> None:
         """Erases what the database has of the conversation. Raises Unavailable."""
         await self._call("erase", conversation)
+
+    async def end(self, conversation: str, until: datetime) -> None:
+        """Keeps that the conversation has ended, until its last token has run out, and forgets whose it was.
+
+        Raises Unavailable.
+        """
+        await self._call("end", conversation, until=until.isoformat())
+
+    async def was_ended(self, conversation: str) -> bool:
+        """Whether `end` was called for the conversation. Raises Unavailable."""
+        ended = (await self._call("ended", conversation)).get("ended")
+        if not isinstance(ended, bool):
+            raise self._failed("ended", "broken_answer")
+        return ended
 
     async def _call(self, name: str, conversation: str, **values: Any) -> Mapping[str, Any]:
         body = {"conversation_id": conversation, **values}

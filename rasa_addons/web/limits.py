@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import time
-from collections import Counter
-from contextlib import contextmanager
-from typing import Callable, Iterator
+import uuid
+from dataclasses import dataclass
+from typing import Callable, Tuple
 
 from sanic.request import Request
 
 from rasa_addons.web.errors import ChannelError
 from rasa_addons.web.settings import Limits
-from rasa_addons.web.shared_state import SharedState
+from rasa_addons.web.shared_state import SharedState, StateUnavailable
+
+logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 60
 STREAM_RETRY_SECONDS = 5
+LONGEST_STREAM_SECONDS = 180  # of one connection; a turn takes a minute at most
 IPV6_NETWORK_BITS = 64  # what one customer of a network gets
 
 
@@ -34,6 +38,23 @@ def address_of(request: Request) -> str:
     return str(ipaddress.ip_network((address, IPV6_NETWORK_BITS), strict=False))
 
 
+@dataclass(frozen=True)
+class StreamPlace:
+    """The place of one stream among those that may be open at the same time."""
+
+    keys: Tuple[str, ...]
+    name: str
+    state: SharedState
+
+    async def aclose(self) -> None:
+        """Makes the place free. Where the state does not answer it becomes free by itself."""
+        try:
+            for key in self.keys:
+                await self.state.leave(key, self.name)
+        except StateUnavailable as error:
+            logger.warning("the place of a stream stays taken for a while", extra={"error": str(error)})
+
+
 class Limiter:
     """Counts in windows of a minute, which begin for all keys together."""
 
@@ -41,7 +62,6 @@ class Limiter:
         self._limits = limits
         self._state = state
         self._clock = clock
-        self._open: Counter[str] = Counter()
 
     async def message(self, conversation: str, address: str) -> None:
         """One more message. Raises ChannelError where it is one too many, and StateUnavailable."""
@@ -56,6 +76,10 @@ class Limiter:
         """One more request that is no message. Raises as `message`."""
         await self._count("requests", conversation, self._limits.requests)
 
+    async def page(self, address: str) -> None:
+        """One more page for an address. Raises as `message`."""
+        await self._count("pages_address", address, self._limits.pages_address)
+
     async def _count(self, name: str, who: str, most: int) -> None:
         window, into = divmod(self._clock(), WINDOW_SECONDS)
         number = await self._state.count(f"limit:{name}:{who}:{int(window)}", WINDOW_SECONDS)
@@ -65,13 +89,15 @@ class Limiter:
                 429, "rate_limited", "Too many requests.", response="utter_rate_limited", retry_after=wait
             )
 
-    def check_stream(self, conversation: str, address: str) -> None:
-        """Raises ChannelError where one more stream would be too many."""
-        for name, who, most in (
-            ("streams_address", address, self._limits.streams_address),
-            ("streams", conversation, self._limits.streams),
+    async def open_stream(self, conversation: str, address: str) -> StreamPlace:
+        """One more stream, until its place is closed. Raises as `message`."""
+        name, taken = uuid.uuid4().hex, StreamPlace((), "", self._state)
+        for key, most in (
+            (f"streams_address:{address}", self._limits.streams_address),
+            (f"streams:{conversation}", self._limits.streams),
         ):
-            if self._open[f"{name}:{who}"] >= most:
+            if not await self._state.enter(key, name, most, LONGEST_STREAM_SECONDS):
+                await taken.aclose()
                 raise ChannelError(
                     429,
                     "too_many_streams",
@@ -79,16 +105,5 @@ class Limiter:
                     response="utter_too_many_streams",
                     retry_after=STREAM_RETRY_SECONDS,
                 )
-
-    @contextmanager
-    def stream(self, conversation: str, address: str) -> Iterator[None]:
-        """Counts a stream as long as the block runs."""
-        keys = (f"streams_address:{address}", f"streams:{conversation}")
-        self._open.update(keys)
-        try:
-            yield
-        finally:
-            self._open.subtract(keys)
-            for key in keys:
-                if self._open[key] <= 0:
-                    del self._open[key]
+            taken = StreamPlace((*taken.keys, key), name, self._state)
+        return taken

@@ -6,7 +6,7 @@ import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Callable, Optional
+from typing import Awaitable, Callable, Optional
 
 from sanic.request import Request
 
@@ -21,6 +21,8 @@ PREFIX = "web-"
 RANDOM_BYTES = 16
 LONGEST_SENDER = 128
 LONGEST_TOKEN = 2000
+GOOD, ENDED = "good", "ended"
+GOOD_SECONDS = 3600  # how long it is remembered that a conversation has not ended; then the database is asked again
 
 
 def utc_now() -> datetime:
@@ -48,14 +50,24 @@ class Issued:
 class Sessions:
     """Issues tokens and knows which of them count."""
 
-    def __init__(self, settings: WebSettings, state: SharedState, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        settings: WebSettings,
+        state: SharedState,
+        was_ended: Callable[[str], Awaitable[bool]],
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """`was_ended` says of a conversation whether the database knows that it has ended: it outlives the state."""
         self._settings = settings
         self._state = state
+        self._was_ended = was_ended
         self._clock = clock
 
-    def begin(self) -> Issued:
-        """A token for a new conversation, with an id that nobody can guess."""
-        return self._issue(PREFIX + secrets.token_hex(RANDOM_BYTES), self._clock())
+    async def begin(self) -> Issued:
+        """A token for a new conversation, with an id that nobody can guess. Raises StateUnavailable."""
+        issued = self._issue(PREFIX + secrets.token_hex(RANDOM_BYTES), self._clock())
+        await self._state.put(_standing(issued.session.conversation), GOOD, GOOD_SECONDS)
+        return issued
 
     def renew(self, session: Session) -> Issued:
         """A fresh token for the same conversation. Raises ChannelError once it has gone on for too long."""
@@ -81,7 +93,8 @@ class Sessions:
     async def of(self, request: Request) -> Optional[Session]:
         """The session of a request's token; None where it brings none.
 
-        Raises ChannelError for a token that does not count, and StateUnavailable.
+        Raises ChannelError for a token that does not count, or where the database has to be asked and does not answer;
+        and StateUnavailable.
         """
         header = request.headers.get("authorization", "")
         scheme, _, token = header.partition(" ")
@@ -96,9 +109,18 @@ class Sessions:
         conversation, began = claims["sub"], claims["began"]
         if not isinstance(conversation, str) or not conversation.startswith(PREFIX) or not isinstance(began, int):
             raise _invalid()
-        if await self._state.value(_ended(conversation)) is not None:
+        if await self._has_ended(conversation):
             raise _invalid()
         return Session(conversation, _moment(began), _moment(claims["exp"]))
+
+    async def _has_ended(self, conversation: str) -> bool:
+        key = _standing(conversation)
+        standing = await self._state.value(key)
+        if standing is None:
+            # After a restart, or an hour. Whoever ends it meanwhile wins: their word is put, this one only claimed.
+            known = ENDED if await self._was_ended(conversation) else GOOD
+            standing = await self._state.claim(key, known, GOOD_SECONDS)
+        return standing == ENDED
 
     async def required(self, request: Request) -> Session:
         """The session of a request that needs one. Raises as `of`, and ChannelError where there is none."""
@@ -129,17 +151,21 @@ class Sessions:
             raise ChannelError(403, "sender_reserved", "This conversation belongs to a session; send its token.")
         return named
 
-    async def end(self, session: Session) -> None:
-        """From now on no token of this conversation counts. Raises StateUnavailable."""
-        await self._state.claim(_ended(session.conversation), "ended", self._settings.conversation_seconds)
+    async def end(self, session: Session) -> datetime:
+        """From now on no token of this conversation counts; gives when the last of them would have run out.
+
+        For longer than the state lives the database has to know. Raises StateUnavailable.
+        """
+        await self._state.put(_standing(session.conversation), ENDED, self._settings.conversation_seconds)
+        return _moment(int(session.began.timestamp()) + self._settings.conversation_seconds)
 
     async def take_back_end(self, session: Session) -> None:
         """What was to end with the session could not be done: its tokens count again. Raises StateUnavailable."""
-        await self._state.forget(_ended(session.conversation))
+        await self._state.forget(_standing(session.conversation))
 
 
-def _ended(conversation: str) -> str:
-    return f"ended:{conversation}"
+def _standing(conversation: str) -> str:
+    return f"standing:{conversation}"
 
 
 def _missing() -> ChannelError:

@@ -46,7 +46,8 @@ class Limits:
         messages_address: from one address; an office or a phone network may share one.
         sessions_address: conversations begun from one address.
         requests: of one conversation, messages aside.
-    Parameters that count at the same time, in one Rasa server:
+        pages_address: articles shown to one address.
+    Parameters that count at the same time:
         streams: of one conversation.
         streams_address: to one address.
     """
@@ -55,6 +56,7 @@ class Limits:
     messages_address: int = 120
     sessions_address: int = 30
     requests: int = 120
+    pages_address: int = 120
     streams: int = 3
     streams_address: int = 40
 

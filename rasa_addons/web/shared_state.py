@@ -1,4 +1,4 @@
-"""What every Rasa server has to know of what the others did: counts, used keys, ended sessions, events of turns.
+"""What every Rasa server has to know of what the others did: counts, used keys, ended sessions, streams, turns.
 
 One server alone keeps it in memory; with several, it is in Redis (`FRONTDESK_REDIS_URL`), beside their locks. All of it
 runs out by itself.
@@ -33,8 +33,20 @@ class SharedState(Protocol):
     async def value(self, key: str) -> Optional[str]:
         """The value under the key, if there is one."""
 
+    async def put(self, key: str, value: str, seconds: int) -> None:
+        """Sets the value under the key, whatever was there."""
+
     async def forget(self, key: str) -> None:
         """Takes the key away."""
+
+    async def enter(self, key: str, who: str, most: int, seconds: int) -> bool:
+        """One more in the room under the key, unless it has `most`; who has not left after `seconds` counts no more.
+
+        Of two who ask for the last place at once, both may be told that there is none.
+        """
+
+    async def leave(self, key: str, who: str) -> None:
+        """Makes a place free."""
 
     async def append(self, key: str, values: List[str], seconds: int) -> None:
         """Adds to the list under the key, which lives `seconds` from now."""
@@ -66,8 +78,26 @@ class MemoryState:
         found = self._find(key)
         return None if found is None else str(found[1])
 
+    async def put(self, key: str, value: str, seconds: int) -> None:
+        self._keep(key, self._clock() + seconds, value)
+
     async def forget(self, key: str) -> None:
         self._kept.pop(key, None)
+
+    async def enter(self, key: str, who: str, most: int, seconds: int) -> bool:
+        now = self._clock()
+        _, found = self._find(key) or (0.0, {})
+        inside = {one: until for one, until in found.items() if until > now}
+        if len(inside) >= most:
+            return False
+        self._keep(key, now + seconds, {**inside, who: now + seconds})
+        return True
+
+    async def leave(self, key: str, who: str) -> None:
+        _, inside = self._find(key) or (0.0, {})
+        inside.pop(who, None)
+        if not inside:
+            self._kept.pop(key, None)
 
     async def append(self, key: str, values: List[str], seconds: int) -> None:
         _, before = self._find(key) or (0.0, [])
@@ -126,8 +156,31 @@ class RedisState:
         found = await self._call(lambda client: client.get(PREFIX + key))
         return None if found is None else str(found)
 
+    async def put(self, key: str, value: str, seconds: int) -> None:
+        await self._call(lambda client: client.set(PREFIX + key, value, ex=seconds))
+
     async def forget(self, key: str) -> None:
         await self._call(lambda client: client.delete(PREFIX + key))
+
+    async def enter(self, key: str, who: str, most: int, seconds: int) -> bool:
+        # A sorted set of who is inside, by the moment at which they count no more: a server that dies with streams open
+        # makes its places free in time.
+        async def run(client: Any) -> bool:
+            now = time.time()
+            async with client.pipeline(transaction=True) as pipeline:
+                pipeline.zremrangebyscore(PREFIX + key, "-inf", now)
+                pipeline.zadd(PREFIX + key, {who: now + seconds})
+                pipeline.zcard(PREFIX + key)
+                pipeline.expire(PREFIX + key, seconds)
+                number = int((await pipeline.execute())[2])
+            if number > most:
+                await client.zrem(PREFIX + key, who)
+            return number <= most
+
+        return bool(await self._call(run))
+
+    async def leave(self, key: str, who: str) -> None:
+        await self._call(lambda client: client.zrem(PREFIX + key, who))
 
     async def append(self, key: str, values: List[str], seconds: int) -> None:
         async def run(client: Any) -> None:

@@ -9,7 +9,7 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.answers import BUTTONS, CODE, EVERY_KIND
+from tests.browser.answers import BUTTONS, CODE, EVERY_KIND, product_cards
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenChat
 from tests.browser.fake_assistant import FakeAssistant
@@ -247,6 +247,26 @@ def test_in_a_right_to_left_page_the_widget_is_mirrored(chat: ChatPage) -> None:
     own, answer = chat.said.bounding_box(), chat.answers.bounding_box()
     assert own["x"] < answer["x"]
     assert chat.page.locator(".scroller").evaluate("(frame) => frame.scrollWidth - frame.clientWidth") == 0
+
+
+def test_in_a_right_to_left_page_the_widgets_own_words_keep_their_order_and_their_side(open_chat: OpenChat) -> None:
+    chat = open_chat(opened=False)
+    chat.page.evaluate("document.documentElement.dir = 'rtl'")
+    chat.open()
+    chat.ask("?", product_cards())
+    box = """(element) => {
+      const range = document.createRange();
+      range.selectNodeContents(element);
+      const [text, own] = [range.getBoundingClientRect(), element.getBoundingClientRect()];
+      const end = document.createRange();
+      end.setStart(element.firstChild, element.firstChild.length - 1);
+      end.setEnd(element.firstChild, element.firstChild.length);
+      return [Math.round(own.right - text.right), Math.round(text.right - end.getBoundingClientRect().right)];
+    }"""
+    # An English sentence: at the right side, and its last letter is the one furthest to the right.
+    assert chat.page.locator("#hint").evaluate(box) == [0, 0]
+    assert chat.page.locator("#title").evaluate(box) == [0, 0]
+    assert chat.page.locator(".product-stock").first.evaluate(box) == [0, 0]
 
 
 @pytest.mark.parametrize(

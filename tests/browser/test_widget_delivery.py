@@ -176,6 +176,40 @@ class TestTabs:
         expect(chat.answers).to_have_text(["1", "2"])
         assert len(chat.assistant.sessions) == 1
 
+    def test_every_tab_shows_the_answer_while_it_is_written(self, chat: ChatPage) -> None:
+        other = ChatPage(chat.page.context, chat.assistant)
+        sources = ("sources", {"sources": [{"number": 1, "title": "Descaling", "url": "https://shop.example/1"}]})
+        chat.assistant.streams(
+            THINKING, ("token", {"text": "Use **citric"}), ("token", {"text": " acid** [1]."}), sources, ANSWER, DONE
+        )
+        chat.type_and_send("How?")
+        chat.assistant.next_event()
+        expect(other.draft).to_have_text("Use **citric")
+        expect(other.status).to_have_text("The assistant is writing")
+        chat.assistant.next_event()
+        expect(other.draft.locator("strong")).to_have_text("citric acid")
+        chat.assistant.next_event()
+        expect(other.draft.locator(".citation")).to_contain_text("1")
+        newest = ChatPage(chat.page.context, chat.assistant)  # opened in the middle of it
+        expect(newest.draft).to_contain_text("citric acid")
+        chat.assistant.next_event()
+        for tab in (chat, other, newest):
+            expect(tab.answers).to_have_text(["Use citric acid."])
+            expect(tab.draft).to_have_count(0)
+        chat.assistant.next_event()
+        other.settled()
+        assert chat.assistant.messages() == ["How?"]
+        assert [*chat.errors, *other.errors] == []
+
+    def test_a_tab_can_stop_the_answer_that_another_awaits(self, chat: ChatPage) -> None:
+        other = ChatPage(chat.page.context, chat.assistant)
+        chat.assistant.streams(("token", {"text": "Use citric"}), ("message", {"text": "Use citric"}), DONE)
+        chat.type_and_send("How?")
+        expect(other.draft).to_have_text("Use citric")
+        other.stop.click()
+        expect(chat.answers).to_have_text(["Use citric"])
+        expect(other.answers).to_have_text(["Use citric"])
+
     def test_another_tab_finishes_what_a_closed_one_began(self, chat: ChatPage) -> None:
         other = ChatPage(chat.page.context, chat.assistant)
         chat.assistant.streams(THINKING, ANSWER, DONE)

@@ -97,6 +97,17 @@ class TestScrolling:
         expect(chat.said.last).to_be_in_viewport()
         expect(chat.answers.last.get_by_text("Line 0", exact=True)).to_be_in_viewport()
 
+    def test_who_reads_on_in_a_long_answer_is_not_taken_back_to_its_beginning(self, chat: ChatPage) -> None:
+        chat.ask("One", {"text": "\n\n".join(f"Line {number}" for number in range(40))})
+        expect(chat.button("Go to the latest message")).to_be_visible()
+        chat.page.locator(".scroller").hover()
+        chat.page.mouse.wheel(0, 10_000)
+        expect(chat.button("Go to the latest message")).to_have_count(0)  # what has just been drawn anew
+        expect(chat.answers.get_by_text("Line 39", exact=True)).to_be_in_viewport()
+        chat.button("Not helpful").click()
+        expect(chat.page.locator(".comment")).to_be_visible()
+        expect(chat.answers.get_by_text("Line 39", exact=True)).to_be_in_viewport()
+
     def test_a_reader_further_up_stays_there_and_can_jump_to_the_end(self, chat: ChatPage) -> None:
         chat.ask("One", self.LONG)
         chat.ask("Two", self.LONG)

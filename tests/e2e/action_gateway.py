@@ -24,7 +24,13 @@ _ANSWERS: dict[str, tuple[int, bytes]] = {
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
+    def do_GET(self) -> None:
+        self._pass_on()
+
     def do_POST(self) -> None:
+        self._pass_on()
+
+    def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         gateway = self.server.gateway
         if gateway.trouble == "silent":
@@ -42,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             passed = ("content-", "authorization")
             headers = {name: value for name, value in self.headers.items() if name.lower().startswith(passed)}
-            connection.request("POST", self.path, body, headers)
+            connection.request(self.command, self.path, body, headers)
             response = connection.getresponse()
             return response.status, response.read()
         finally:

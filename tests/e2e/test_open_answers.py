@@ -8,29 +8,21 @@ own here, which know the language model.
 from __future__ import annotations
 
 import statistics
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import pytest
 
-from tests.e2e.action_gateway import ActionGateway
-from tests.e2e.brand_hours import always_open
 from tests.e2e.conftest import System
 from tests.e2e.customer import Answer, Customer, get
 from tests.e2e.event_reader import events_of_turn
-from tests.e2e.processes import action_server, environment, free_port, rasa_server, running
+from tests.e2e.model_servers import Assistant, assistant_with_model
 from tests.e2e.shop_database import ShopDatabase
-from tests.e2e.switchboard import Switchboard
 from tests.llm import fake_upstream
 from tests.llm.fake_upstream import FakeUpstream, Reply
-from tools.services import LOOPBACK, Service
 
-SECRET = "a secret that the servers of these tests share"
 DEADLINE_SECONDS = 3.0
 SUMMARY_SECONDS = 2.0
 # What a turn needs beside the answer: understanding, search, and what a busy machine adds.
@@ -46,66 +38,14 @@ MEDIAN_BOUND_SECONDS = 0.25
 BREAKER_SECONDS = 90.0  # longer than a breaker stays open, however often it has opened
 
 
-@dataclass
-class Assistant:
-    """The servers, and what stands in for the model."""
-
-    system: System
-    upstream: FakeUpstream
-    board: Switchboard
-    heard: list[tuple[str, float]]  # what the upstream did, and when
-
-    @property
-    def url(self) -> str:
-        return self.system.url
-
-    def customer(self) -> Customer:
-        """Somebody who has said hello: with a history no answer comes from a cache."""
-        customer = Customer(self.url, self.system.database)
-        customer.says("hello")
-        return customer
-
-
-def language_model_server(port: int, log: Path) -> Service:
-    return Service(
-        name="language model server",
-        command=(sys.executable, "-m", "llm_component", "serve"),
-        port=port,
-        port_variable="FRONTDESK_LLM_PORT",
-        ready_url=f"http://{LOOPBACK}:{port}/ready",
-        log=log,
-    )
-
-
 @pytest.fixture(scope="module")
 def assistant(database: ShopDatabase, tmp_path_factory: pytest.TempPathFactory, today: date) -> Iterator[Assistant]:
-    folder = tmp_path_factory.mktemp("language_model")
-    heard: list[tuple[str, float]] = []
-    with FakeUpstream(on_event=lambda event: heard.append((event, time.perf_counter()))) as upstream:
-        model = language_model_server(free_port(), folder / "llm.log")
-        actions = action_server(free_port(), folder / "actions.log")
-        rasa = rasa_server(free_port(), folder / "rasa.log")
-        board = Switchboard(model.port)
-        gateway = ActionGateway(actions.port)
-        settings = environment(
-            database.file,
-            FRONTDESK_ACTIONS_PORT=str(actions.port),
-            FRONTDESK_ACTIONS_URL=gateway.url,
-            FRONTDESK_BRAND_FILE=str(always_open(folder / "brand.yml")),
-            FRONTDESK_LLM_URL=board.url,
-            FRONTDESK_LLM_SECRET=SECRET,
-            FRONTDESK_LLM_DEADLINE_SECONDS=str(DEADLINE_SECONDS),
-            FRONTDESK_LLM_SUMMARY_SECONDS=str(SUMMARY_SECONDS),
-            FRONTDESK_LLM_PORT=str(model.port),
-            FRONTDESK_LLM_MODEL=f"upstream:{upstream.url}",
-            FRONTDESK_LLM_UPSTREAM_MODEL=fake_upstream.MODEL,
-            FRONTDESK_LLM_CACHE_ENTRIES="0",
-        )
-        with running([model, actions, rasa], settings):
-            urls = (f"http://{LOOPBACK}:{rasa.port}", f"http://{LOOPBACK}:{actions.port}")
-            yield Assistant(System(*urls, database, gateway, rasa, today), upstream, board, heard)
-        board.close()
-        gateway.close()
+    settings = {
+        "FRONTDESK_LLM_DEADLINE_SECONDS": str(DEADLINE_SECONDS),
+        "FRONTDESK_LLM_SUMMARY_SECONDS": str(SUMMARY_SECONDS),
+    }
+    with assistant_with_model(database, tmp_path_factory.mktemp("language_model"), today, settings) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

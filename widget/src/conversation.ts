@@ -2,29 +2,10 @@
 
 import { Channel, Refused, Unreachable } from "./channel";
 import { deliver, type Listener } from "./delivery";
+import type { Tell } from "./heard";
+import { IDLE, Tabs, type Live } from "./live";
 import { customerEntry, isOpen, randomKey, Store, type CustomerEntry } from "./store";
-import type { Config, Handoff, Message, Session, Source, Thumbs } from "./wire";
-
-/** What goes on beside what is kept. */
-export interface Live {
-  /** "" while nothing is awaited. */
-  activity: "" | "thinking" | "searching" | "writing" | "reconnecting";
-  draft: string;
-  draftSources: Source[];
-}
-
-const IDLE: Live = { activity: "", draft: "", draftSources: [] };
-
-/** What the host page may hear of; see docs/widget.md. */
-export interface Heard {
-  message: { role: "customer" | "assistant"; id: string; text: string };
-  handoff: Handoff;
-  feedback: { id: string; thumbs: Thumbs | null };
-  error: { error: string; message: string };
-  ended: { erased: boolean };
-}
-
-export type Tell = <Name extends keyof Heard>(name: Name, detail: Heard[Name]) => void;
+import type { Config, Message, Session, Thumbs } from "./wire";
 
 export class Conversation {
   readonly store: Store;
@@ -38,6 +19,7 @@ export class Conversation {
   private readonly listeners = new Set<() => void>();
   private readonly lock: string;
   private running: AbortController | null = null;
+  private tabs: Tabs | null = null;
   private flushing = false;
 
   constructor(
@@ -56,12 +38,20 @@ export class Conversation {
       if (this.store.saved.entries.some(isOpen)) void this.flush();
     });
     addEventListener("online", () => void this.flush(), { signal: ended.signal });
+    const here = (): Live | null => (this.running ? this.live : null);
+    this.tabs = new Tabs(this.lock, here, (live) => {
+      if (this.running) return;
+      this.live = live;
+      this.changed();
+    });
     void this.loadConfig();
     void this.flush();
     return () => {
       ended.abort();
       unsubscribe();
       this.running?.abort();
+      this.tabs?.close();
+      this.tabs = null;
     };
   }
 
@@ -212,8 +202,8 @@ export class Conversation {
       finish({ delivery: "failed", problem: error instanceof Refused ? error.sentence : "" });
       return true;
     } finally {
-      this.running = null;
       this.show(IDLE);
+      this.running = null;
     }
   }
 
@@ -247,7 +237,9 @@ export class Conversation {
 
   private received(message: Message): void {
     this.live = { ...this.live, draft: "", draftSources: [] };
-    if (!this.store.assistant(message)) return;
+    const added = this.store.assistant(message);
+    this.tabs?.tell();
+    if (!added) return;
     if (!this.watched) this.store.update((saved) => saved.unread++);
     this.tell("message", { role: "assistant", id: message.id, text: message.text });
   }
@@ -290,6 +282,7 @@ export class Conversation {
   private show(change: Partial<Live>): void {
     this.live = { ...this.live, ...change };
     this.changed();
+    this.tabs?.tell();
   }
 
   private changed(): void {

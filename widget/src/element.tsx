@@ -4,7 +4,8 @@ import { render } from "preact";
 
 import { Channel } from "./channel";
 import { inksFor } from "./colour";
-import { Conversation, type Heard } from "./conversation";
+import { Conversation } from "./conversation";
+import type { Heard } from "./heard";
 import { textsFor } from "./texts";
 import { App } from "./view/app";
 import styles from "./styles/index.css";

@@ -32,6 +32,7 @@ def start(*arguments: str) -> subprocess.CompletedProcess[str]:
         "FRONTDESK_ENCODER",
         "FRONTDESK_SEARCH_ENGINE",
         "FRONTDESK_RERANKER",
+        "FRONTDESK_ARTICLES_URL",
         "FRONTDESK_BRAND_FILE",
     ],
 )

@@ -104,9 +104,25 @@ async def test_feedback_is_kept_read_and_erased(client: httpx.AsyncClient, shop:
     assert [(row.conversation_id, row.comment) for row in shop.rows(MessageFeedback)] == [(None, None)]
 
 
+async def test_an_ended_conversation_has_ended_until_its_last_token_has_run_out(
+    client: httpx.AsyncClient, shop: Shop
+) -> None:
+    await call(client, "identity", statement=statement())
+
+    assert await call(client, "ended") == (200, {"ended": False})
+    assert await call(client, "end", until=(NOW + timedelta(days=7)).isoformat()) == (200, {})
+
+    assert await call(client, "ended") == (200, {"ended": True})
+    assert await call(client, "ended", conversation_id="web-2") == (200, {"ended": False})
+    assert shop.rows(VerifiedConversation) == []
+
+
 @pytest.mark.parametrize(
     ("name", "body", "status"),
     [
+        ("end", {"until": "tomorrow"}, 400),
+        ("end", {"until": "2026-03-10T11:00:00"}, 400),
+        ("end", {}, 400),
         ("feedback", {"message_id": "turn.1", "thumbs": "sideways", "comment": ""}, 400),
         ("feedback", {"message_id": 7, "thumbs": "up", "comment": ""}, 400),
         ("feedback", {}, 400),

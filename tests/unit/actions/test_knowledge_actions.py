@@ -26,6 +26,7 @@ class Hit:
     heading: str = "Descaling"
     url: str = "https://shop.example/help/descaling"
     text: str = "Use citric acid. Rinse twice."
+    slug: str = "descaling"
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,32 @@ async def test_a_passage_has_what_the_answer_needs(shop: Shop) -> None:
         "quote": passage["quote"],
     }
     assert passage["quote"] in passage["text"]
+
+
+@pytest.mark.parametrize(
+    ("url", "pages", "link"),
+    [
+        (
+            "{site}/help/descaling",
+            "https://here.example/articles",
+            "https://here.example/articles/descaling#descaling-it",
+        ),
+        (None, "https://here.example/articles", "https://here.example/articles/descaling#descaling-it"),
+        ("https://maker.example/manual", "https://here.example/articles", "https://maker.example/manual"),
+        ("{site}/help/descaling", None, "{site}/help/descaling"),
+        (None, None, None),
+    ],
+)
+async def test_an_article_without_a_page_of_its_own_is_linked_to_where_the_channel_shows_it(
+    shop: Shop, url: str | None, pages: str | None, link: str | None
+) -> None:
+    site = shop.services.brand.site_url
+    filled = None if url is None else url.format(site=site)
+    with_search(shop, FakeSearch(Hit("A", 0.9, heading="Descaling > it", url=filled)))  # type: ignore[arg-type]
+
+    [passage] = await find_passages("x", replace(shop.services, articles_url=pages))
+
+    assert passage["url"] == (None if link is None else link.format(site=site))
 
 
 async def test_the_floor_is_a_setting(shop: Shop) -> None:

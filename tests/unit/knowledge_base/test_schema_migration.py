@@ -89,7 +89,7 @@ def test_processes_that_start_together_migrate_once(empty_database: Database) ->
         for done in [pool.submit(empty_database.migrate) for _ in range(3)]:
             done.result(timeout=30)
     with empty_database.reading() as session:
-        assert session.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0004"]
+        assert session.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0005"]
 
 
 def test_the_migration_can_be_taken_back(database: Database) -> None:

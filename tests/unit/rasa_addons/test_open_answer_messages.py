@@ -93,6 +93,18 @@ async def test_two_passages_of_one_article_are_one_source(
     assert answer["text"].endswith("From our help article [Descaling](https://shop.example/help/1).")
 
 
+async def test_two_sections_of_one_article_are_one_source_that_opens_at_the_first_cited(
+    nlg: FrontdeskNLG, tracker: MakeTracker, model: FakeLanguageModel
+) -> None:
+    model.parts = [RINSE, ACID, answer_of(RINSE, ACID)]
+    sections = [{**ONE, "url": f"{ONE['url']}#acid"}, {**TWO, "title": ONE["title"], "url": f"{ONE['url']}#rinse"}]
+
+    answer = await nlg.generate("utter_open_answer", tracker(UserUttered("How?"), passages=sections), "rest")
+
+    assert answer is not None
+    assert answer["metadata"]["sources"] == [{"number": 1, "title": "Descaling", "url": f"{ONE['url']}#rinse"}]
+
+
 async def test_what_a_model_writes_is_no_template(asked: Callable[..., Any]) -> None:
     odd = sentence("Press {shop_name} 0[ and }.", 1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -61,6 +62,37 @@ async def test_a_list_is_read_from_where_one_was(state: SharedState) -> None:
     assert await state.since("other", 0) == []
 
 
+async def test_what_is_put_stands_whatever_was_there(state: SharedState) -> None:
+    await state.claim("key", "first", 60)
+    await state.put("key", "second", 60)
+
+    assert await state.value("key") == "second"
+    assert await state.claim("key", "third", 60) == "second"
+
+
+async def test_a_room_takes_so_many_and_one_more_when_somebody_leaves(state: SharedState) -> None:
+    assert [await state.enter("room", who, 2, 60) for who in ("a", "b", "c")] == [True, True, False]
+    assert await state.enter("other", "c", 2, 60)
+    await state.leave("room", "a")
+    await state.leave("room", "nobody")
+
+    assert [await state.enter("room", who, 2, 60) for who in ("c", "d")] == [True, False]
+
+
+@NEEDED
+async def test_who_died_inside_makes_the_place_free_in_time(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = RedisState(redis_url)
+    await shared._redis.flushall()
+    now = time.time()
+    monkeypatch.setattr("rasa_addons.web.shared_state.time.time", lambda: now - 61)
+    assert await shared.enter("room", "died", 1, 120)
+    assert not await shared.enter("room", "next", 1, 60)
+    monkeypatch.setattr("rasa_addons.web.shared_state.time.time", lambda: now + 60)
+
+    assert await shared.enter("room", "next", 1, 60)
+    await shared._redis.close(close_connection_pool=True)
+
+
 @NEEDED
 async def test_everything_in_redis_runs_out_by_itself(redis_url: str) -> None:
     shared = RedisState(redis_url)
@@ -68,11 +100,13 @@ async def test_everything_in_redis_runs_out_by_itself(redis_url: str) -> None:
     await shared.count("count", 60)
     await shared.claim("claim", "x", 60)
     await shared.append("list", ["x"], 60)
+    await shared.put("put", "x", 60)
+    await shared.enter("room", "x", 1, 60)
 
     keys = await shared._redis.keys("*")
     lives = [await shared._redis.ttl(key) for key in keys]
 
-    assert len(keys) == 3
+    assert len(keys) == 5
     assert all(0 < life <= 60 for life in lives)
     await shared._redis.close(close_connection_pool=True)
 

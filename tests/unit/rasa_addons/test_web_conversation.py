@@ -13,6 +13,7 @@ import pytest
 from rasa.core.channels.channel import UserMessage
 from rasa.shared.core.events import BotUttered, UserUttered
 
+from rasa_addons.web.sessions import Issued
 from rasa_addons.web.shared_state import MemoryState
 from rasa_addons.web.tracker_erasure import CannotErase
 from rasa_addons.web_channel import WebChannel
@@ -62,8 +63,7 @@ def statement(channel: WebChannel, jti: str = "x" * 16) -> str:
 class Session:
     """A client with a session."""
 
-    def __init__(self, channel: WebChannel, client: Any) -> None:
-        issued = channel.sessions.begin()
+    def __init__(self, issued: Issued, client: Any) -> None:
         self.conversation = issued.session.conversation
         self._client = client
         self._headers = {"Authorization": f"Bearer {issued.token}"}
@@ -75,6 +75,10 @@ class Session:
     async def get(self, path: str) -> httpx.Response:
         answer: httpx.Response = await self._client.get(f"{CHANNEL}{path}", headers=self._headers)
         return answer
+
+
+async def begin(channel: WebChannel, client: Any) -> Session:
+    return Session(await channel.sessions.begin(), client)
 
 
 def exchange(*answers: BotUttered) -> list[Any]:
@@ -89,7 +93,7 @@ async def test_history_has_the_messages_with_the_ids_that_the_stream_gave_them(
 ) -> None:
     buttons = [{"title": "Yes, please", "payload": "/affirm"}]
     async with serve(channel) as client:
-        session = Session(channel, client)
+        session = await begin(channel, client)
         await agent.remembers(
             session.conversation,
             *exchange(
@@ -132,7 +136,7 @@ async def test_a_streamed_message_and_history_name_it_alike(
 
     agent.turn = turn
     async with serve(channel) as client:
-        session = Session(channel, client)
+        session = await begin(channel, client)
         session._headers["Accept"] = "text/event-stream"
         streamed = (await session.post("/webhook", {"message": "hi"})).text
         history = (await session.get("/history")).json()["messages"]
@@ -144,7 +148,7 @@ async def test_a_new_conversation_has_an_empty_history(
     serve: Serve, channel: WebChannel, actions: ActionServer
 ) -> None:
     async with serve(channel) as client:
-        body = (await Session(channel, client).get("/history")).json()
+        body = (await (await begin(channel, client)).get("/history")).json()
 
     assert body == {"messages": [], "handoff": None, "feedback": {}, "more": False}
     assert actions.calls == []
@@ -152,7 +156,7 @@ async def test_a_new_conversation_has_an_empty_history(
 
 async def test_of_a_long_conversation_the_end_is_shown(serve: Serve, agent: FakeAgent, channel: WebChannel) -> None:
     async with serve(channel) as client:
-        session = Session(channel, client)
+        session = await begin(channel, client)
         await agent.remembers(session.conversation, *(BotUttered(f"{number}") for number in range(201)))
         body = (await session.get("/history")).json()
 
@@ -164,7 +168,7 @@ async def test_history_works_without_the_action_server(
 ) -> None:
     actions.says("thumbs", 503, {"error": "unavailable"})
     async with serve(channel) as client:
-        session = Session(channel, client)
+        session = await begin(channel, client)
         await agent.remembers(session.conversation, *exchange())
         answer = await session.get("/history")
 
@@ -178,7 +182,7 @@ async def test_feedback_reaches_the_database_clean(
     serve: Serve, agent: FakeAgent, channel: WebChannel, actions: ActionServer
 ) -> None:
     async with serve(channel) as client:
-        session = Session(channel, client)
+        session = await begin(channel, client)
         await agent.remembers(session.conversation, *exchange(BotUttered("Here.")))
         body = {"message_id": f"{TURN}.1", "thumbs": "down", "comment": " no\u200b good "}
         answer = await session.post("/feedback", body)
@@ -219,7 +223,7 @@ async def test_feedback_of_another_form_or_on_another_message_is_refused(
     code: str,
 ) -> None:
     async with serve(channel) as client:
-        session = Session(channel, client)
+        session = await begin(channel, client)
         await agent.remembers(session.conversation, *exchange(BotUttered("Here.")))
         answer = await session.post("/feedback", {"message_id": f"{TURN}.1", "thumbs": "up", **change})
 
@@ -233,7 +237,7 @@ async def test_feedback_of_another_form_or_on_another_message_is_refused(
 async def test_a_statement_is_passed_on_as_it_is(serve: Serve, channel: WebChannel, actions: ActionServer) -> None:
     actions.says("identity", 200, {"identified_until": "2026-03-10T11:30:00+00:00"})
     async with serve(channel) as client:
-        session = Session(channel, client)
+        session = await begin(channel, client)
         text = statement(channel)
         answer = await session.post("/identity", {"identity": text})
 
@@ -244,7 +248,7 @@ async def test_a_statement_is_passed_on_as_it_is(serve: Serve, channel: WebChann
 async def test_a_statement_serves_one_conversation(serve: Serve, channel: WebChannel, actions: ActionServer) -> None:
     text = statement(channel)
     async with serve(channel) as client:
-        one, other = Session(channel, client), Session(channel, client)
+        one, other = await begin(channel, client), await begin(channel, client)
         statuses = [(await who.post("/identity", {"identity": text})).status_code for who in (one, one, other)]
 
     assert statuses == [200, 200, 401]
@@ -255,7 +259,7 @@ async def test_where_the_shop_signs_nothing_a_statement_is_not_offered(serve: Se
     signing = WebChannel(web_settings(), httpx.MockTransport(actions))
     plain = WebChannel(web_settings(identity_keys=web_settings().identity_keys.parse("", "X")))
     async with serve(plain) as client:
-        answer = await Session(plain, client).post("/identity", {"identity": statement(signing)})
+        answer = await (await begin(plain, client)).post("/identity", {"identity": statement(signing)})
 
     assert (answer.status_code, answer.json()["error"]) == (404, "not_offered")
 
@@ -275,7 +279,7 @@ async def test_what_the_action_server_refuses_is_told(
 ) -> None:
     actions.says("identity", status, body)
     async with serve(channel) as client:
-        answer = await Session(channel, client).post("/identity", {"identity": statement(channel)})
+        answer = await (await begin(channel, client)).post("/identity", {"identity": statement(channel)})
 
     assert (answer.status_code, answer.json()["error"]) == expected
 
@@ -287,13 +291,13 @@ async def test_who_ends_a_conversation_is_forgotten_and_the_token_with_them(
     serve: Serve, agent: FakeAgent, channel: WebChannel, actions: ActionServer
 ) -> None:
     async with serve(channel) as client:
-        session = Session(channel, client)
+        session = await begin(channel, client)
         await agent.remembers(session.conversation, *exchange())
         answer = await session.post("/end")
         after = await session.post("/webhook", {"message": "hi"})
 
     assert answer.status_code == 204
-    assert actions.named() == ["forget"]
+    assert actions.named() == ["end"]
     assert (after.status_code, after.json()["error"]) == (401, "session_invalid")
     assert await agent.tracker_store.retrieve(session.conversation) is not None
 
@@ -302,13 +306,14 @@ async def test_erasing_takes_database_tracker_and_stream(
     serve: Serve, agent: FakeAgent, channel: WebChannel, actions: ActionServer
 ) -> None:
     async with serve(channel) as client:
-        session, other = Session(channel, client), Session(channel, client)
+        session, other = await begin(channel, client), await begin(channel, client)
         for one in (session, other):
             await agent.remembers(one.conversation, *exchange())
         answer = await session.post("/end", {"erase": True})
 
     assert answer.json() == {"erased": True}
-    assert actions.calls == [("erase", {"conversation_id": session.conversation})]
+    assert actions.named() == ["erase", "end"]
+    assert {body["conversation_id"] for _, body in actions.calls} == {session.conversation}
     assert list(await agent.tracker_store.keys()) == [other.conversation]
 
 
@@ -316,14 +321,45 @@ async def test_what_cannot_be_erased_now_has_not_ended(
     serve: Serve, agent: FakeAgent, channel: WebChannel, actions: ActionServer
 ) -> None:
     actions.says("erase", 503, {"error": "unavailable"})
+    actions.says("ended", 200, {"ended": False})
     async with serve(channel) as client:
-        session = Session(channel, client)
+        session = await begin(channel, client)
         await agent.remembers(session.conversation, *exchange())
         answer = await session.post("/end", {"erase": True})
         after = await session.get("/history")
 
     assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
     assert len(after.json()["messages"]) == 1
+
+
+@pytest.mark.parametrize("erase", [False, True])
+async def test_an_end_that_the_database_does_not_keep_is_none_and_can_be_tried_again(
+    serve: Serve, agent: FakeAgent, channel: WebChannel, actions: ActionServer, erase: bool
+) -> None:
+    actions.says("ended", 200, {"ended": False})
+    async with serve(channel) as client:
+        session = await begin(channel, client)
+        actions.says("end", 503, {"error": "unavailable"})
+        failed = await session.post("/end", {"erase": erase})
+        actions.says("end", 200, {})
+        again = await session.post("/end", {"erase": erase})
+
+    assert (failed.status_code, failed.json()["error"]) == (503, "unavailable")
+    assert again.status_code == (200 if erase else 204)
+
+
+@pytest.mark.parametrize(("status", "body"), [(503, {"error": "unavailable"}), (200, {}), (200, {"ended": "no"})])
+async def test_where_the_database_does_not_say_whether_a_session_has_ended_it_is_not_let_in(
+    serve: Serve, agent: FakeAgent, channel: WebChannel, actions: ActionServer, status: int, body: Any
+) -> None:
+    actions.says("ended", status, body)
+    async with serve(channel) as client:
+        session = await begin(channel, client)
+        await channel.state.forget(f"standing:{session.conversation}")  # as after a restart
+        answer = await session.post("/webhook", {"message": "hi"})
+
+    assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
+    assert agent.received == []
 
 
 async def test_a_tracker_store_that_keeps_everything_for_ever_is_an_error(
@@ -334,7 +370,7 @@ async def test_a_tracker_store_that_keeps_everything_for_ever_is_an_error(
 
     monkeypatch.setattr("rasa_addons.web.conversation.erase_tracker", cannot)
     async with serve(channel) as client:
-        answer = await Session(channel, client).post("/end", {"erase": True})
+        answer = await (await begin(channel, client)).post("/end", {"erase": True})
 
     assert answer.status_code == 503
 
@@ -343,7 +379,7 @@ async def test_a_turn_that_is_under_way_is_not_written_back_after_the_erasure(
     serve: Serve, agent: FakeAgent, channel: WebChannel
 ) -> None:
     async with serve(channel) as client:
-        session = Session(channel, client)
+        session = await begin(channel, client)
         await agent.remembers(session.conversation, *exchange())
         agent.lock_store.issue_ticket(session.conversation)
         lock = agent.lock_store.get_lock(session.conversation)
@@ -356,9 +392,9 @@ async def test_a_turn_that_is_under_way_is_not_written_back_after_the_erasure(
 
         original = channel.sessions.end
 
-        async def end(what: Any) -> None:
-            await original(what)
+        async def end(what: Any) -> Any:
             asyncio.get_running_loop().call_later(0.1, lambda: asyncio.ensure_future(finish()))
+            return await original(what)
 
         channel.sessions.end = end  # type: ignore[method-assign]
         answer = await session.post("/end", {"erase": True})

@@ -22,9 +22,9 @@ def channel(tmp_path: Path) -> WebChannel:
     return open_channel(require_session=True, images_folder=tmp_path)
 
 
-def session(channel: WebChannel) -> tuple[str, dict[str, str]]:
+async def session(channel: WebChannel) -> tuple[str, dict[str, str]]:
     """A conversation and its headers."""
-    issued = channel.sessions.begin()
+    issued = await channel.sessions.begin()
     return issued.session.conversation, {"Authorization": f"Bearer {issued.token}"}
 
 
@@ -40,7 +40,7 @@ async def upload(client: Any, headers: dict[str, str], content: bytes = PNG, kin
 async def test_an_image_is_kept_with_its_conversation_and_goes_along_with_a_message(
     serve: Serve, agent: FakeAgent, channel: WebChannel, tmp_path: Path, content: bytes, kind: str
 ) -> None:
-    conversation, headers = session(channel)
+    conversation, headers = await session(channel)
     async with serve(channel) as client:
         answer = await upload(client, headers, content, kind)
         name = answer.json()["id"]
@@ -68,7 +68,7 @@ async def test_an_image_is_kept_with_its_conversation_and_goes_along_with_a_mess
 async def test_what_is_no_image_of_the_type_it_says_is_refused(
     serve: Serve, channel: WebChannel, tmp_path: Path, content: bytes, kind: str, status: int, code: str
 ) -> None:
-    _, headers = session(channel)
+    _, headers = await session(channel)
     async with serve(channel) as client:
         answer = await upload(client, headers, content, kind)
 
@@ -77,7 +77,7 @@ async def test_what_is_no_image_of_the_type_it_says_is_refused(
 
 
 async def test_anothers_image_is_not_found(serve: Serve, agent: FakeAgent, channel: WebChannel) -> None:
-    (_, alex), (conversation, mallory) = session(channel), session(channel)
+    (_, alex), (conversation, mallory) = await session(channel), await session(channel)
     async with serve(channel) as client:
         name = (await upload(client, alex)).json()["id"]
         for images in ([name], [f"../{conversation}"], [".."]):
@@ -89,7 +89,7 @@ async def test_anothers_image_is_not_found(serve: Serve, agent: FakeAgent, chann
 
 
 async def test_a_conversation_has_room_for_so_many(serve: Serve, channel: WebChannel) -> None:
-    _, headers = session(channel)
+    _, headers = await session(channel)
     async with serve(channel) as client:
         statuses = [(await upload(client, headers)).status_code for _ in range(MOST_IN_CONVERSATION + 1)]
 
@@ -98,7 +98,7 @@ async def test_a_conversation_has_room_for_so_many(serve: Serve, channel: WebCha
 
 @pytest.mark.parametrize("images", ["x", [1], ["x"] * 5, {"a": 1}])
 async def test_images_of_another_form_are_a_bad_request(serve: Serve, channel: WebChannel, images: Any) -> None:
-    _, headers = session(channel)
+    _, headers = await session(channel)
     async with serve(channel) as client:
         answer = await client.post(f"{CHANNEL}/webhook", json={"message": "hi", "images": images}, headers=headers)
 
@@ -127,7 +127,7 @@ async def test_config_says_whether_images_are_taken(serve: Serve, channel: WebCh
 
 async def test_where_they_are_switched_off_none_are_taken(serve: Serve, agent: FakeAgent) -> None:
     channel = open_channel()
-    _, headers = session(channel)
+    _, headers = await session(channel)
     async with serve(channel) as client:
         answer = await upload(client, headers)
         await client.post(f"{CHANNEL}/webhook", json={"message": "hi", "images": ["x"]}, headers=headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from rasa_addons.web.errors import ChannelError
-from rasa_addons.web.limits import WINDOW_SECONDS, Limiter, address_of
+from rasa_addons.web.limits import LONGEST_STREAM_SECONDS, WINDOW_SECONDS, Limiter, address_of
 from rasa_addons.web.settings import Limits
 from rasa_addons.web.shared_state import MemoryState, StateUnavailable
 from tests.unit.rasa_addons.conftest import FakeAgent, Serve, open_channel
@@ -67,13 +68,72 @@ async def test_an_address_with_many_conversations_has_a_limit_of_its_own(clock: 
 
 async def test_a_stream_that_has_ended_makes_room_for_another(clock: Clock) -> None:
     limits = limiter(clock, streams=1, streams_address=2)
-    with limits.stream("chat-1", "10.0.0.1"), limits.stream("chat-2", "10.0.0.1"):
-        for conversation, address in (("chat-1", "10.0.0.2"), ("chat-3", "10.0.0.1")):
-            with pytest.raises(ChannelError) as refused:
-                limits.check_stream(conversation, address)
-            assert (refused.value.status, refused.value.code) == (429, "too_many_streams")
-        limits.check_stream("chat-3", "10.0.0.2")
-    limits.check_stream("chat-1", "10.0.0.1")
+    open_now = [await limits.open_stream(conversation, "10.0.0.1") for conversation in ("chat-1", "chat-2")]
+    for conversation, address in (("chat-1", "10.0.0.2"), ("chat-3", "10.0.0.1")):
+        with pytest.raises(ChannelError) as refused:
+            await limits.open_stream(conversation, address)
+        assert (refused.value.status, refused.value.code) == (429, "too_many_streams")
+
+    for place in open_now:
+        await place.aclose()
+
+    await limits.open_stream("chat-1", "10.0.0.2")
+    await limits.open_stream("chat-3", "10.0.0.1")
+
+
+async def test_a_refused_stream_takes_no_place(clock: Clock) -> None:
+    limits = limiter(clock, streams=1, streams_address=2)
+    await limits.open_stream("chat-1", "10.0.0.1")
+    for _ in range(3):
+        with pytest.raises(ChannelError):
+            await limits.open_stream("chat-1", "10.0.0.1")
+
+    await limits.open_stream("chat-2", "10.0.0.1")
+
+
+async def test_streams_of_a_server_that_died_count_no_more_after_a_while(clock: Clock) -> None:
+    limits = limiter(clock, streams=1)
+    await limits.open_stream("chat-1", "10.0.0.1")
+
+    clock.now += LONGEST_STREAM_SECONDS
+
+    await limits.open_stream("chat-1", "10.0.0.1")
+
+
+async def test_streams_are_refused_over_the_wire_and_counted_no_more_once_they_end(
+    serve: Serve, agent: FakeAgent
+) -> None:
+    channel = open_channel(limits=Limits(streams=1))
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def turn(message: Any) -> None:
+        begun.set()
+        await go_on.wait()
+        await agent.says({"text": "Hello."})(message)
+
+    agent.turn = turn
+    stream = {"headers": {"Accept": "text/event-stream"}, "json": {"sender": "a", "message": "hi"}}
+    async with serve(channel) as client:
+        first = asyncio.ensure_future(client.post(WEBHOOK, **stream))
+        await begun.wait()
+        refused = await client.post(WEBHOOK, **stream)
+        go_on.set()
+        answered = [await first, await client.post(WEBHOOK, **stream)]
+
+    assert (refused.status_code, refused.json()["error"]) == (429, "too_many_streams")
+    assert [answer.text.count("event: done") for answer in answered] == [1, 1]
+
+
+async def test_a_stream_whose_message_was_received_before_leaves_its_place(serve: Serve) -> None:
+    channel = open_channel(limits=Limits(streams=1))
+    headers = {"Accept": "text/event-stream", "Idempotency-Key": "1"}
+    async with serve(channel) as client:
+        answers = []
+        for _ in range(3):
+            answers.append(await client.post(WEBHOOK, headers=headers, json={"sender": "a", "message": "hi"}))
+            channel.turns.forget("a")
+
+    assert [answer.status_code for answer in answers] == [200, 409, 409]
 
 
 @pytest.mark.parametrize(

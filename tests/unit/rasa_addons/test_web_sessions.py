@@ -10,7 +10,7 @@ import pytest
 
 from frontdesk.signing import KeyRing
 from rasa_addons.web.errors import ChannelError
-from rasa_addons.web.sessions import Sessions
+from rasa_addons.web.sessions import Session, Sessions
 from rasa_addons.web.settings import WebSettings
 from rasa_addons.web.shared_state import MemoryState
 from rasa_addons.web_channel import WebChannel
@@ -43,8 +43,21 @@ def strict_channel(**changes: Any) -> WebChannel:
     return open_channel(require_session=True, **changes)
 
 
-def sessions(clock: Clock, settings: WebSettings | None = None) -> Sessions:
-    return Sessions(settings or web_settings(require_session=True), MemoryState(), clock)
+class Database:
+    """What outlives a server: the conversations that have ended. Counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.ended: set[str] = set()
+        self.asked = 0
+
+    async def __call__(self, conversation: str) -> bool:
+        self.asked += 1
+        return conversation in self.ended
+
+
+def sessions(clock: Clock, settings: WebSettings | None = None, database: Database | None = None) -> Sessions:
+    """What a server knows that has just started."""
+    return Sessions(settings or web_settings(require_session=True), MemoryState(), database or Database(), clock)
 
 
 async def accepted(instance: Sessions, token: str) -> bool:
@@ -129,7 +142,7 @@ async def test_in_open_mode_what_reads_a_conversation_still_wants_a_token(serve:
 async def test_a_token_runs_out() -> None:
     clock = Clock()
     instance = sessions(clock)
-    token = instance.begin().token
+    token = (await instance.begin()).token
 
     clock.now += timedelta(hours=24, seconds=-1)
     assert await accepted(instance, token)
@@ -140,7 +153,7 @@ async def test_a_token_runs_out() -> None:
 async def test_a_conversation_is_renewed_for_a_week_and_keeps_its_id() -> None:
     clock = Clock()
     instance = sessions(clock)
-    issued = instance.begin()
+    issued = await instance.begin()
     conversation, renewals = issued.session.conversation, 0
 
     while issued.session.expires_at < issued.renew_until:
@@ -159,10 +172,10 @@ async def test_a_conversation_is_renewed_for_a_week_and_keeps_its_id() -> None:
 
 async def test_after_a_change_of_keys_old_tokens_are_good_until_the_old_key_is_taken_out() -> None:
     clock = Clock()
-    old = sessions(clock).begin().token
+    old = (await sessions(clock).begin()).token
     rotated = sessions(clock, web_settings(session_keys=KeyRing({"next": NEW_KEY, "now": SESSION_KEY})))
     finished = sessions(clock, web_settings(session_keys=KeyRing({"next": NEW_KEY})))
-    new = rotated.begin().token
+    new = (await rotated.begin()).token
 
     assert await accepted(rotated, old)
     assert not await accepted(finished, old)
@@ -196,10 +209,55 @@ async def test_a_token_of_another_form_does_not_count_even_if_it_is_signed(claim
 
 async def test_an_ended_session_does_not_count_and_its_renewed_tokens_neither() -> None:
     instance = sessions(Clock())
-    issued = instance.begin()
+    issued = await instance.begin()
     renewed = instance.renew(issued.session)
 
     await instance.end(issued.session)
 
     assert not await accepted(instance, issued.token)
     assert not await accepted(instance, renewed.token)
+
+
+async def test_an_ended_session_stays_dead_after_a_restart_and_others_go_on() -> None:
+    clock, database = Clock(), Database()
+    before = sessions(clock, database=database)
+    ended, other = await before.begin(), await before.begin()
+    database.ended.add(ended.session.conversation)
+
+    after = sessions(clock, database=database)
+
+    assert not await accepted(after, ended.token)
+    assert [await accepted(after, other.token) for _ in range(3)] == [True] * 3
+    assert database.asked == 2  # once for each conversation
+
+
+async def test_a_server_that_began_a_conversation_does_not_ask_the_database() -> None:
+    database = Database()
+    instance = sessions(Clock(), database=database)
+
+    assert await accepted(instance, (await instance.begin()).token)
+    assert database.asked == 0
+
+
+async def test_who_ends_a_conversation_while_the_database_is_asked_has_ended_it() -> None:
+    clock = Clock()
+    token = (await sessions(clock).begin()).token
+
+    class EndsMeanwhile(Database):
+        async def __call__(self, conversation: str) -> bool:
+            await instance.end(Session(conversation, BEGINNING, BEGINNING))
+            return False
+
+    instance = sessions(clock, database=EndsMeanwhile())
+
+    assert not await accepted(instance, token)
+
+
+async def test_an_end_that_could_not_be_kept_is_no_end() -> None:
+    instance = sessions(Clock())
+    issued = await instance.begin()
+
+    assert await instance.end(issued.session) == issued.renew_until
+    await instance.take_back_end(issued.session)
+
+    assert await accepted(instance, issued.token)

@@ -68,7 +68,7 @@ def test_require_session_is_a_switch() -> None:
 
 def test_each_limit_is_a_variable() -> None:
     given = {f"FRONTDESK_LIMIT_{name.upper()}": "7" for name in Limits.__dataclass_fields__}
-    assert settings(**given).limits == Limits(7, 7, 7, 7, 7, 7)
+    assert settings(**given).limits == Limits(7, 7, 7, 7, 7, 7, 7)
     assert settings().limits == Limits()
 
 

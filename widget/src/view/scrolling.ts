@@ -24,7 +24,9 @@ export function useScrolling(entries: readonly Entry[]): Scrolling {
     frame.current!.scrollTop = frame.current!.scrollHeight;
   };
   const follow = (): void => {
-    if (following.current) frame.current!.scrollTop = restingPlace(frame.current!);
+    // Never back up: who reads on in a long answer is past its resting place.
+    const { scrollTop } = frame.current!;
+    if (following.current) frame.current!.scrollTop = Math.max(scrollTop, restingPlace(frame.current!));
   };
 
   useEffect(() => {
