@@ -10,6 +10,7 @@ writes down what it decided. Neither knows the components between them: they wor
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict, fields
 from typing import Any, Dict, List, Optional, Sequence, Text
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -79,30 +80,14 @@ class PartsJudge(GraphComponent):
 
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
-        defaults = Rules()
-        return {
-            "sure_from": defaults.sure_from,
-            "very_sure_from": defaults.very_sure_from,
-            "open_intent": defaults.open_intent,
-            "open_words": defaults.open_words,
-            "open_words_unnamed": defaults.open_words_unnamed,
-            "never": [],
-            "stated": [],
-            "same_matter": [],
-        }
+        return {**asdict(Rules()), "never": [], "stated": [], "same_matter": []}
 
     def __init__(self, config: Dict[Text, Any]) -> None:
         settings = {**self.get_default_config(), **config}
-        self._rules = Rules(
-            sure_from=settings["sure_from"],
-            very_sure_from=settings["very_sure_from"],
-            open_intent=settings["open_intent"],
-            open_words=settings["open_words"],
-            open_words_unnamed=settings["open_words_unnamed"],
-            never=frozenset(settings["never"]),
-            stated=frozenset(settings["stated"]),
-            same_matter=tuple(frozenset(group) for group in settings["same_matter"]),
-        )
+        sets = {name: frozenset(settings[name]) for name in ("never", "stated")}
+        groups = tuple(frozenset(group) for group in settings["same_matter"])
+        known = {entry.name: settings[entry.name] for entry in fields(Rules)}
+        self._rules = Rules(**{**known, **sets, "same_matter": groups})
 
     @classmethod
     def create(

@@ -19,10 +19,10 @@ _SENTENCE_END = re.compile(
     r"(?<!\bno)(?<!\bnr)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)(?<!\bmr)(?<!\bmrs)[.!?;]+[)\"'”’]*\s+|\n+", re.I
 )
 _COMMA = re.compile(r",\s+")
-_CONJUNCTION = re.compile(rf"[,;]?\s+(?={_ADDING}\b\s*\S)", re.I)
+_CONJUNCTION = re.compile(rf"[,;]?\s+(?={_ADDING}(?!\w)\s*\S)", re.I)
 _QUOTED = re.compile(r"\"[^\"]+\"|“[^”]+”|(?<!\w)['‘][^'’]{3,}?['’](?!\w)")
 # What joins a part to the one before and says nothing of its own.
-_JOINT = re.compile(rf"^(?:{_ADDING}|then|so|oh|ok|okay|well|now)\b[,:]?\s*|^[-–,.;:\s]+", re.I)
+_JOINT = re.compile(rf"^(?:{_ADDING}|then|so|oh|ok|okay|well|now)(?!\w)[,:]?\s*|^[-–,.;:\s]+", re.I)
 _ADDED = re.compile(r"^\W*(?:(?:and|oh|so|then|but)\W+)*(?:also|plus|btw|by the way|additionally)\b", re.I)
 _LOOSE_END = re.compile(r"[\s,;:–-]+$")
 

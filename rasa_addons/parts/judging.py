@@ -76,6 +76,7 @@ class Rules:
         open_intent: intent of an open question, for which no probability speaks.
         open_words: words that an open question needs at least where it names something (an entity).
         open_words_unnamed: the same where it names nothing, as "is the battery included?"
+        question_words: words that any other question needs at least where it names nothing: "from what amount?"
         never: intents that are no wish by themselves, such as a greeting.
         stated: intents that are a wish even where nothing is asked for.
         same_matter: groups of intents that often speak of one matter in several sentences; two of a group are two
@@ -86,7 +87,8 @@ class Rules:
     very_sure_from: float = 0.7
     open_intent: Text = "nlu_fallback"
     open_words: int = 4
-    open_words_unnamed: int = 6
+    open_words_unnamed: int = 7
+    question_words: int = 4
     never: FrozenSet[Text] = frozenset()
     stated: FrozenSet[Text] = frozenset()
     same_matter: Sequence[FrozenSet[Text]] = field(default_factory=tuple)
@@ -136,7 +138,15 @@ def _parts(found: Sequence[Reading], rules: Rules, in_form: bool) -> Optional[Li
         if part is None or (in_form and part.role == WISH and not _sure_in_form(part, rules)):
             return None
         parts.append(part)
-    return parts
+    return parts if _stated_apart(parts) else None
+
+
+def _stated_apart(parts: Sequence[Part]) -> bool:
+    """Whether what follows a mere statement is said to be another matter or names one, and is not what it led up to."""
+    return all(
+        before.reading.asks or before.role == ANSWER or part.reading.added or part.reading.entities
+        for before, part in itertools.pairwise(parts)
+    )
 
 
 def _sure_in_form(part: Part, rules: Rules) -> bool:
@@ -152,6 +162,8 @@ def wish(reading: Reading, rules: Rules, first: bool) -> Optional[Part]:
         least = rules.open_words if reading.entities else rules.open_words_unnamed
         whole = reading.asks and is_question(reading.text) and len(_WORD.findall(reading.text)) >= least
         return Part(WISH, reading, intent, rules.sure_from) if whole and not reading.points_back else None
+    if is_question(reading.text) and not reading.entities and len(_WORD.findall(reading.text)) < rules.question_words:
+        return None
     # A statement after a request is mostly its reason: "I want to return it. It is too loud."
     stated = intent in rules.stated and (first or reading.added)
     sure = confidence >= (rules.sure_from if reading.asks else rules.very_sure_from)
