@@ -26,7 +26,10 @@ _ORDER_WORD = re.compile(
     r"|#)\W*$",
     re.IGNORECASE,
 )
-_OTHER_NUMBER = re.compile(r"\b(?:code|since|in|from|until|year|flat|house|under|over|max)\W*$", re.IGNORECASE)
+_OTHER_NUMBER = re.compile(r"\b(?:code|since|in|until|year|flat|house|under|over|max)\W*$", re.IGNORECASE)
+# "From 2019" is a year, "the kettle from 1044" may be an order: what recognised the entities decides.
+_FROM = re.compile(r"\bfrom\W*$", re.IGNORECASE)
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _ABBREVIATED = re.compile(r"\b(no|nr)\.(?=\s?\d)", re.IGNORECASE)
 FEW_WORDS = 3
 _POINTS_BACK = re.compile(r"\b(it|its|it's|this|that|they|them|these|those|one)\b", re.IGNORECASE)
@@ -157,6 +160,10 @@ class Turn:
             match[1]
             for match in ORDER_NUMBER.finditer(text)
             if not _OTHER_NUMBER.search(text[: match.start()])
+            and not (
+                _FROM.search(text[: match.start()])
+                and (_YEAR.fullmatch(match[1]) or self._entity_at(match.start(1)) != "order_number")
+            )
             and self._entity_at(match.start(1)) in (None, "order_number")
             and (
                 self.words <= FEW_WORDS
