@@ -68,6 +68,11 @@ def is_question(text: str) -> bool:
     return text.rstrip().endswith("?") or bool(_QUESTION.match(text))
 
 
+def is_instruction(text: str) -> bool:
+    """Whether the text begins with an order ("deliver before noon"), which may belong to what was said before."""
+    return bool(_ORDER.match(text))
+
+
 def begins_request(text: str) -> bool:
     """Whether the text begins like a question, an order ("cancel ...") or a wish ("I'd like ...")."""
     return any(pattern.match(text) for pattern in (_QUESTION, _WISH, _ORDER))

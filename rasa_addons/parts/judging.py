@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Text, Tuple
 
-from rasa_addons.parts.cutting import divisions, is_question
+from rasa_addons.parts.cutting import divisions, is_instruction, is_question
 
 # A part is what the customer wants, or what the running form has asked for.
 WISH = "wish"
@@ -129,7 +129,7 @@ def _parts(found: Sequence[Reading], rules: Rules, in_form: bool) -> Optional[Li
     parts: List[Part] = []
     for place, reading in enumerate(found):
         part: Optional[Part] = None
-        if in_form and _CONDITION.search(reading.text):
+        if in_form and (_CONDITION.search(reading.text) or (place and is_instruction(reading.text))):
             return None
         if in_form and place == 0 and not reading.asks and not is_question(reading.text):
             part = Part(ANSWER, reading, reading.intent, max(reading.confidence, rules.sure_from))

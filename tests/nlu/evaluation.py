@@ -73,7 +73,9 @@ class TrainedModel:
         from rasa.shared.core.events import ActiveLoop, SlotSet
         from rasa.shared.core.trackers import DialogueStateTracker
 
-        tracker = DialogueStateTracker("measured", self._agent.domain.slots)
+        tracker = DialogueStateTracker("measured", self._agent.processor.domain.slots)
         if asked is not None:
-            tracker.update_with_events([ActiveLoop(asked[0]), SlotSet("requested_slot", asked[1])], self._agent.domain)
+            tracker.update_with_events(
+                [ActiveLoop(asked[0]), SlotSet("requested_slot", asked[1])], self._agent.processor.domain
+            )
         return self._loop.run_until_complete(self._agent.processor.parse_message(UserMessage(text), tracker))

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from evaluation import TrainedModel
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).resolve().parent
 CUT = "|"
 ANSWER = "answer"
 
@@ -86,7 +86,9 @@ def score_wishes(model: TrainedModel, examples: Sequence[Example]) -> Scores:
 
 def main() -> None:
     """Prints the scores of both halves."""
-    model = TrainedModel(Path(sys.argv[1] if len(sys.argv) > 1 else FOLDER.parents[1] / "models" / "frontdesk.tar.gz"))
+    root = FOLDER.parents[1]
+    sys.path.insert(0, str(root))  # where Rasa finds the components that config.yml names
+    model = TrainedModel(Path(sys.argv[1]) if len(sys.argv) > 1 else root / "models" / "frontdesk.tar.gz")
     for half in ("dev", "test"):
         scores = score_wishes(model, read_wishes(half))
         print(*scores.wrong, sep="\n")

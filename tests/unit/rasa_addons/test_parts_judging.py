@@ -99,6 +99,7 @@ def test_in_a_form_the_first_part_may_be_the_answer() -> None:
         ("but can I change the address instead", "change_address", 0.99),  # a condition
         ("only if you refund me today", "refund_status", 0.99),
         ("the lid does not close", "missing_parcel", 0.99),  # more of the answer
+        ("deliver before noon please", "ask_delivery", 0.99),  # an instruction that belongs to it
         ("when do you open today", "opening_hours", 0.6),  # the form's question is likelier
         ("can you send it again please", "ask_delivery", 0.9),  # points to the answer
     ],
