@@ -70,11 +70,12 @@ class Rules:
     """What counts as a wish, in terms of one assistant's intents.
 
     Parameters:
-        sure_from: probability from which the intent of a part that begins like a request is believed.
-        very_sure_from: the same where there is more reason to doubt: no beginning like a request ("my parcel never
-            came"), an open question beside it, or a form that has asked for something else.
+        sure_from: probability from which the intent of a part is believed that begins like a request and names
+            something (an entity).
+        very_sure_from: the same where there is more reason to doubt: nothing is named, no beginning like a request ("my
+            parcel never came"), an open question beside it, or a form that has asked for something else.
         open_intent: intent of an open question, for which no probability speaks.
-        open_words: words that an open question needs at least where it names something (an entity).
+        open_words: words that an open question needs at least where it names something.
         open_words_unnamed: the same where it names nothing, as "is the battery included?"
         question_words: words that any other question needs at least where it names nothing: "from what amount?"
         never: intents that are no wish by themselves, such as a greeting.
@@ -84,7 +85,7 @@ class Rules:
     """
 
     sure_from: float = 0.4
-    very_sure_from: float = 0.7
+    very_sure_from: float = 0.6
     open_intent: Text = "nlu_fallback"
     open_words: int = 4
     open_words_unnamed: int = 7
@@ -166,7 +167,7 @@ def wish(reading: Reading, rules: Rules, first: bool) -> Optional[Part]:
         return None
     # A statement after a request is mostly its reason: "I want to return it. It is too loud."
     stated = intent in rules.stated and (first or reading.added)
-    sure = confidence >= (rules.sure_from if reading.asks else rules.very_sure_from)
+    sure = confidence >= (rules.sure_from if reading.asks and reading.entities else rules.very_sure_from)
     wanted = reading.asks or is_question(reading.text) or stated
     return Part(WISH, reading, intent, confidence) if sure and wanted else None
 
