@@ -64,7 +64,7 @@ class TrainedModel:
         self._agent = self._loop.run_until_complete(load_agent(model_path=str(archive)))
 
     def parse(self, text: str, asked: tuple[str, str] | None = None) -> dict[str, Any]:
-        """What Rasa makes of a message: `intent`, `intent_ranking`, `entities`, `routing`, `parts`, `response_selector`.
+        """What Rasa makes of a message: `intent` with its ranking, `entities`, `routing`, `parts`, `response_selector`.
 
         Args:
             asked: form and slot, where a form has asked for something when the message comes.

@@ -223,3 +223,30 @@ async def test_every_dialogue_can_be_offered_later(shop: Shop, intent: str) -> N
     talk = Conversation().user("no", "deny").set(other_wishes=[{"intent": intent, "details": {}}])
 
     assert (await talk.run(ActionTakeOffer())).values("utter_offer_other_wish")["what"]
+
+
+async def test_of_three_wishes_none_is_lost(shop: Shop) -> None:
+    talk = says(
+        Conversation(),
+        part("where is 1043", "track_order", order_number="1043"),
+        part(f"return the kettle from {DELIVERED}", "return_item", order_number=DELIVERED),
+        part(*HOURS),
+    )
+
+    reply = await talk.run(ActionAnswerParts())
+
+    assert (reply.responses, reply.followups) == (["utter_opening_hours"], ["track_order_form"])
+    assert reply.set_slots["other_wishes"] == [LATER]
+
+
+async def test_what_waits_already_is_kept_and_not_doubled(shop: Shop) -> None:
+    talk = says(
+        Conversation().set(other_wishes=[LATER]),
+        part("cancel 1043", "cancel_order", order_number="1043"),
+        part(f"return the kettle from {DELIVERED}", "return_item", order_number=DELIVERED),
+        part("compare two fans", "compare_products"),
+    )
+
+    reply = await talk.run(ActionAnswerParts())
+
+    assert [wish["intent"] for wish in reply.set_slots["other_wishes"]] == ["return_item", "compare_products"]
