@@ -19,7 +19,7 @@ from actions.wording import phrase
 
 OTHER_WISHES_SLOT = "other_wishes"
 # Who asks for more at once is better served by a person; an offer after each of many would never end.
-MOST_REMEMBERED = 3
+MOST_REMEMBERED = 5
 
 Wish = dict[str, Any]
 
