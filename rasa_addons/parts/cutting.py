@@ -18,7 +18,9 @@ _ADDING = r"(?:and|also|plus|btw|by the way|oh and|additionally|&)"
 _SENTENCE_END = re.compile(
     r"(?<!\bno)(?<!\bnr)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)(?<!\bmr)(?<!\bmrs)[.!?;]+[)\"'”’]*\s+|\n+", re.I
 )
+# "No, compare ..." and "by the way, how ..." begin with a comma that joins; "1043, when ..." does not.
 _COMMA = re.compile(r",\s+")
+_LEAD_IN = re.compile(r"(?:^|[.!?;]\s+)(?:[^\W\d]+(?:['’][^\W\d]+)?\s*){1,3}$")
 _CONJUNCTION = re.compile(rf"[,;]?\s+(?={_ADDING}(?!\w)\s*\S)", re.I)
 _QUOTED = re.compile(r"\"[^\"]+\"|“[^”]+”|(?<!\w)['‘][^'’]{3,}?['’](?!\w)")
 # What joins a part to the one before and says nothing of its own.
@@ -105,6 +107,7 @@ def _cuts(text: str) -> List[int]:
         for pattern in (_CONJUNCTION, _COMMA)
         for match in pattern.finditer(text)
         if begins_request(_without_joint(text[match.end() :]))
+        and not (pattern is _COMMA and _LEAD_IN.search(text[: match.start()]))
     ]
     return sorted({position for position in (*sentences, *joined) if free(position)})
 

@@ -19,6 +19,12 @@ ANSWER = "answer"
 
 # "Yes, but ..." and "1043, unless ..." are conditions of what was said before, not wishes of their own.
 _CONDITION = re.compile(r"\b(?:if|unless|only|instead|first|wait|but)\b", re.IGNORECASE)
+# What is said before anything is said. An order must not be cancelled by "ok" before a question.
+_FILLER = re.compile(
+    r"\W*(?:(?:ok|okay|k|well|so|hm+|u+m+|actually|by the way|btw|sorry|hi|hello|hey|thanks?|thank you|alright|right"
+    r"|fine|great|good|cool|oh|ah|wow|please|one more thing|quick question)\W*)+",
+    re.IGNORECASE,
+)
 # What points to something said before; "is it free to return things" and "after that" do not.
 _POINTING = re.compile(
     r"(?<!after )(?<!besides )\b(?:it(?!\s+(?:free|possible|ok|okay|allowed|safe|hard|easy|necessary|too late)\s+to\b)"
@@ -132,7 +138,7 @@ def _parts(found: Sequence[Reading], rules: Rules, in_form: bool) -> Optional[Li
         part: Optional[Part] = None
         if in_form and (_CONDITION.search(reading.text) or (place and is_instruction(reading.text))):
             return None
-        if in_form and place == 0 and not reading.asks and not is_question(reading.text):
+        if in_form and place == 0 and _answers(reading):
             part = Part(ANSWER, reading, reading.intent, max(reading.confidence, rules.sure_from))
         elif reading.asks or not in_form:
             part = wish(reading, rules, first=place == 0)
@@ -140,6 +146,11 @@ def _parts(found: Sequence[Reading], rules: Rules, in_form: bool) -> Optional[Li
             return None
         parts.append(part)
     return parts if _stated_apart(parts) else None
+
+
+def _answers(reading: Reading) -> bool:
+    """Whether a first part may be the answer to what a form has asked."""
+    return not reading.asks and not is_question(reading.text) and not _FILLER.fullmatch(reading.text)
 
 
 def _stated_apart(parts: Sequence[Part]) -> bool:

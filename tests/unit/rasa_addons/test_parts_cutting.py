@@ -24,6 +24,7 @@ def pieces(text: str) -> list[str]:
         ("wheres my order btw what are your hours", ["wheres my order", "what are your hours"]),
         ("my card was refused; please cancel 1043", ["my card was refused", "please cancel 1043"]),
         ("cancel 1043, when do you open", ["cancel 1043", "when do you open"]),
+        ("1043, when do you open", ["1043", "when do you open"]),
         ("a person please & until when are you there", ["a person please", "until when are you there"]),
     ],
 )
@@ -39,6 +40,8 @@ def test_a_message_may_be_cut_where_another_request_begins(text: str, expected: 
         "Flat 2, 14 Mill Lane and Sons, Leeds",
         "I want to return the kettle and the toaster",
         "order no. 1043 please",
+        "no, compare it with the other",
+        "by the way, how do I clean a kettle",
         'it says "delivered. where is it? and who took it"',
         "the button says 'cancel and return. are you sure'",
         "I can log in and can't see my orders",

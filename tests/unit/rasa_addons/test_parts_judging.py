@@ -93,6 +93,11 @@ def test_in_a_form_the_first_part_may_be_the_answer() -> None:
     assert judged(detail, HOURS, in_form=False) is None
 
 
+@pytest.mark.parametrize("said", ["ok", "Okay.", "actually", "hm, well", "by the way", "thanks!"])
+def test_in_a_form_what_says_nothing_is_no_answer(said: str) -> None:
+    assert judged((said, "affirm", 0.99), HOURS, in_form=True) is None
+
+
 @pytest.mark.parametrize(
     "second",
     [
