@@ -56,4 +56,4 @@ def small_talk(tracker: Tracker) -> str:
 async def answer_from_knowledge(dispatcher: CollectingDispatcher, turn: Turn, sender: str, here: Services) -> None:
     """Says what the knowledge base knows about a question, or that it doesn't, in the words of an open turn."""
     passages = await look_up(turn.text, sender, here)
-    dispatcher.utter_message(response="utter_open_answer", passages=passages, suggestions=[])
+    dispatcher.utter_message(response="utter_open_answer", passages=passages, suggestions=[], question=turn.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -13,25 +14,12 @@ from actions.asides import answer_from_knowledge
 from actions.base import REQUESTED_SLOT, SafeAction
 from actions.flow import END_SLOT, FlowCompletion, FlowState, FlowValidation, Step
 from actions.knowledge import suggested
+from actions.parts import FORM_OF_INTENT
 from actions.services import services
 from actions.turn import Turn
+from actions.wishes import offer_next
 from knowledge_base import outcomes
 from knowledge_base.principal import Principal
-
-# What a yes to an offer starts.
-FORM_OF_INTENT = {
-    "talk_to_person": "handoff_form",
-    "track_order": "track_order_form",
-    "cancel_order": "cancel_order_form",
-    "change_address": "change_address_form",
-    "missing_parcel": "missing_parcel_form",
-    "return_item": "return_form",
-    "exchange_item": "exchange_form",
-    "damaged_item": "damage_form",
-    "refund_status": "refund_form",
-    "find_product": "product_finder_form",
-    "compare_products": "compare_form",
-}
 
 
 class ActionRepeat(SafeAction):
@@ -79,11 +67,12 @@ class ActionStopFlow(SafeAction):
                 session, tracker.sender_id, "flow_abandoned", str(form).removesuffix("_form"), here.clock()
             )
         )
-        return [
+        tidy = [
             SlotSet(slot, None)
             for slot in ("confirm", "summary", "order_items", "returnable", "return_reason", "replacement", "wish",
                          "address", END_SLOT)
         ]  # fmt: skip
+        return [*tidy, *offer_next(dispatcher, tracker)]
 
 
 def _order_just_shown(tracker: Tracker) -> bool:
@@ -151,23 +140,30 @@ class ActionTakeOffer(SafeAction):
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         turn = Turn.of(tracker)
-        form = FORM_OF_INTENT.get(_offered_intent(tracker) or "")
+        intent, number = _offered(tracker)
+        form = FORM_OF_INTENT.get(intent)
         if turn.intent == "affirm" and form:
-            return [FollowupAction(form)]
+            return [*([SlotSet("order_number", number)] if number else []), FollowupAction(form)]
+        if turn.intent == "deny" and (next_offer := offer_next(dispatcher, tracker)):
+            return next_offer
         dispatcher.utter_message(response="utter_anything_else" if turn.intent == "deny" else "utter_yes_to_what")
         return []
 
 
-def _offered_intent(tracker: Tracker) -> str | None:
-    """The intent that a yes would mean: of the first button of a yes-or-no question that was the bot's last message."""
+def _offered(tracker: Tracker) -> tuple[str, str | None]:
+    """The intent that a yes would mean, and the order that it is about: of the first button of a yes-or-no question.
+
+    Empty where the bot's last message was none.
+    """
     users_seen = 0
     for event in reversed(tracker.events):
         users_seen += event.get("event") == "user"
         if event.get("event") == "bot" and users_seen == 1:
             buttons = (event.get("data") or {}).get("buttons") or []
             asks = (event.get("text") or "").rstrip().endswith("?") and 1 <= len(buttons) <= 2
-            return str(buttons[0].get("payload", "")).lstrip("/").partition("{")[0] if asks else None
-    return None
+            intent, brace, details = str(buttons[0].get("payload", "") if asks else "").lstrip("/").partition("{")
+            return intent, json.loads(brace + details).get("order_number") if brace else None
+    return "", None
 
 
 _SCORE = re.compile(r"(?<![\d.])([1-5])(?!\d|\.\d)")

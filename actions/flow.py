@@ -3,11 +3,12 @@
 A Rasa form asks; the `validate_<form>` action of this module decides what an answer means. A flow lists its steps;
 a step reads a value from a message and checks it. For each message the engine
 
-1. lets another rule have it: a new request, "never mind", a person, an open question (the form is rejected, Rasa runs
+1. serves the other wishes in it, if there are several (`wishes.py`), and goes on with its own part;
+2. lets another rule have it: a new request, "never mind", a person, an open question (the form is rejected, Rasa runs
    the matching rule); a short question on the side it answers itself and asks its own again;
-2. takes new or corrected details for any step from the entities ("no, 1043" while asked for the email);
-3. takes the answer to the step that was asked for;
-4. counts an answer that it could not use: a hint, then help, then a person.
+3. takes new or corrected details for any step from the entities ("no, 1043" while asked for the email);
+4. takes the answer to the step that was asked for;
+5. counts an answer that it could not use: a hint, then help, then a person.
 
 No slot is filled by Rasa itself (all mappings are `custom`), so nothing that a customer types, `/intent{...}` included,
 gets past the checks here. Who the customer is comes from the database in every run.
@@ -29,6 +30,7 @@ from actions.asides import ASIDE_INTENTS, answer_aside, answer_from_knowledge
 from actions.base import REQUESTED_SLOT, SafeAction
 from actions.services import Services, services
 from actions.turn import CLARIFY_INTENT, OPEN_QUESTION_INTENT, PERSON_INTENT, Turn
+from actions.wishes import offer_next, remembered_events, serve_others
 from actions.wording import phrase
 from knowledge_base import identity
 from knowledge_base.principal import Principal
@@ -185,6 +187,7 @@ class FlowValidation(SafeAction):
         turn = Turn.of(tracker)
         here = services()
         principal = await here.read(lambda session: identity.principal_for(session, tracker.sender_id, here.clock()))
+        waiting: list[EventType] = []
         state = FlowState(
             here, tracker.sender_id, dict(tracker.slots), principal, dispatcher, tracker.get_slot(REQUESTED_SLOT)
         )
@@ -194,14 +197,17 @@ class FlowValidation(SafeAction):
             asked = self._step(tracker.get_slot(REQUESTED_SLOT))
             if asked is None or self._leaves(turn, asked, state):
                 return self._next(state)  # no slot set: Rasa rejects the form and runs the rule for this intent
+            waiting = remembered_events(
+                tracker, await serve_others(dispatcher, tracker, turn, here, but=self.own_intents)
+            )
             if self._is_aside(turn, asked, state):
                 await answer_aside(dispatcher, tracker, turn, here)
                 self._ask_again(state)
-            elif not await self._take(turn, asked, state, tracker):
+            elif not await self._take(turn, asked, state, tracker) and not turn.others:
                 return self._next(state)
         if not state.ended:
             await self.prepare(state)
-        return [*(SlotSet(slot, value) for slot, value in state.changes.items()), *self._next(state)]
+        return [*(SlotSet(slot, value) for slot, value in state.changes.items()), *waiting, *self._next(state)]
 
     async def _begin(self, turn: Turn, state: FlowState) -> None:
         for slot in (*self.fresh_slots, END_SLOT):
@@ -222,6 +228,8 @@ class FlowValidation(SafeAction):
 
     def _leaves(self, turn: Turn, asked: Step, state: FlowState) -> bool:
         """Whether this message is for another rule than this form."""
+        if turn.others and not turn.is_answer and turn.intent not in self.own_intents:
+            return True  # several wishes, and none is about this flow
         if not self._sure(turn):
             return False
         if turn.intent == PERSON_INTENT:
@@ -361,7 +369,7 @@ class FlowCompletion(SafeAction):
         if end == TO_PERSON:
             return [*tidy, FollowupAction("handoff_form")]
         if end == REFUSED:
-            return tidy
+            return [*tidy, *offer_next(dispatcher, tracker)]
         here = services()
         principal = await here.read(lambda session: identity.principal_for(session, tracker.sender_id, here.clock()))
         events = await self.complete(dispatcher, tracker, principal)
@@ -372,4 +380,5 @@ class FlowCompletion(SafeAction):
                 {"title": phrase("button_enough"), "payload": "/deny"},
             ]
             dispatcher.utter_message(response="utter_offer_resume", what=phrase(f"flow_{interrupted}"), buttons=buttons)
-        return [*events, *tidy, SlotSet(INTERRUPTED_SLOT, None)]
+        offered = [] if interrupted in RESUMED_BY else offer_next(dispatcher, tracker)
+        return [*events, *tidy, SlotSet(INTERRUPTED_SLOT, None), *offered]

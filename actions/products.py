@@ -218,7 +218,7 @@ class ValidateProduct(FlowValidation):
             # No product named: a help article may answer it as it stands ("can the filter be washed?").
             passages = await find_passages(turn.text, state.services)
             if passages:
-                state.end(REFUSED, "utter_open_answer", passages=passages, suggestions=[])
+                state.end(REFUSED, "utter_open_answer", passages=passages, suggestions=[], question=turn.text)
 
 
 class ActionProductInfo(FlowCompletion):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from rasa_sdk import Tracker
+
+from actions.parts import ANSWER, Part, divided
 
 OPEN_QUESTION_INTENT = "nlu_fallback"
 CLARIFY_INTENT = "clarify"
@@ -24,7 +26,10 @@ _ORDER_WORD = re.compile(
     r"|#)\W*$",
     re.IGNORECASE,
 )
-_OTHER_NUMBER = re.compile(r"\b(?:code|since|in|from|until|year|flat|house|under|over|max)\W*$", re.IGNORECASE)
+_OTHER_NUMBER = re.compile(r"\b(?:code|since|in|until|year|flat|house|under|over|max)\W*$", re.IGNORECASE)
+# "From 2019" is a year, "the kettle from 1044" may be an order: what recognised the entities decides.
+_FROM = re.compile(r"\bfrom\W*$", re.IGNORECASE)
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _ABBREVIATED = re.compile(r"\b(no|nr)\.(?=\s?\d)", re.IGNORECASE)
 FEW_WORDS = 3
 _POINTS_BACK = re.compile(r"\b(it|its|it's|this|that|they|them|these|those|one)\b", re.IGNORECASE)
@@ -37,7 +42,10 @@ _QUESTION_START = re.compile(
 
 @dataclass(frozen=True)
 class Turn:
-    """Read-only view of `tracker.latest_message` and of the events after it."""
+    """Read-only view of `tracker.latest_message` and of the events after it.
+
+    Of a message with several wishes it shows the part that leads; `others` are the turns that the other parts would be.
+    """
 
     text: str
     intent: str
@@ -47,12 +55,13 @@ class Turn:
     events_since: Sequence[Mapping[str, Any]]
     # The form that was running when the message came.
     form_before: str | None
+    others: Sequence[Turn] = ()
+    # Whether this is the part of a message that answers the running form.
+    is_answer: bool = False
 
     @classmethod
     def of(cls, tracker: Tracker) -> Turn:
-        message = tracker.latest_message or {}
-        intent = message.get("intent") or {}
-        routing = message.get("routing") or {}
+        lead, others = divided(tracker.latest_message or {})
         since: list[dict[str, Any]] = []
         before: str | None = None
         seen_message = False
@@ -63,15 +72,30 @@ class Turn:
             elif event.get("event") == "active_loop":
                 before = event.get("name")
                 break
-        return cls(
+        turn = cls(
+            text="",
+            intent=OPEN_QUESTION_INTENT,
+            confidence=0.0,
+            candidates=(),
+            entities=(),
+            events_since=tuple(reversed(since)),
+            form_before=before,
+        )
+        return replace(turn._saying(lead), others=tuple(turn._saying(part) for part in others))
+
+    def _saying(self, said: Part) -> Turn:
+        """This turn with the words of a message, or of a part of one."""
+        intent = said.get("intent") or {}
+        routing = said.get("routing") or said
+        return replace(
+            self,
             # Phones type a curly apostrophe; every pattern here knows the straight one.
-            text=(message.get("text") or "").strip().replace("’", "'"),
+            text=(said.get("text") or "").strip().replace("’", "'"),
             intent=intent.get("name") or OPEN_QUESTION_INTENT,
             confidence=float(intent.get("confidence") or 0.0),
             candidates=tuple(routing.get("candidates") or ()),
-            entities=tuple(message.get("entities") or ()),
-            events_since=tuple(reversed(since)),
-            form_before=before,
+            entities=tuple(said.get("entities") or ()),
+            is_answer=said.get("role") == ANSWER,
         )
 
     @property
@@ -136,6 +160,10 @@ class Turn:
             match[1]
             for match in ORDER_NUMBER.finditer(text)
             if not _OTHER_NUMBER.search(text[: match.start()])
+            and not (
+                _FROM.search(text[: match.start()])
+                and (_YEAR.fullmatch(match[1]) or self._entity_at(match.start(1)) != "order_number")
+            )
             and self._entity_at(match.start(1)) in (None, "order_number")
             and (
                 self.words <= FEW_WORDS

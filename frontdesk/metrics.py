@@ -15,6 +15,9 @@ FAILURES = Counter(
     "frontdesk_failures_total", "Failures that a customer was told about, by place and kind", ["place", "kind"]
 )
 ROUTED = Counter("frontdesk_routed_turns_total", "Turns by the router's decision", ["decision"])
+SEVERAL_WISHES = Counter(
+    "frontdesk_several_wishes_total", "Messages that were cut into several wishes, by number of parts", ["parts"]
+)
 ACTIONS = Counter("frontdesk_actions_total", "Custom actions run, by outcome", ["action", "outcome"])
 ACTION_SECONDS = Histogram("frontdesk_action_seconds", "Time a custom action took", ["action"])
 CODES = Counter("frontdesk_verification_codes_total", "Verification codes, by what became of them", ["outcome"])

@@ -39,6 +39,7 @@ DID_YOU_MEAN = "utter_did_you_mean"
 TECHNICAL_PROBLEM = "utter_technical_problem"
 PASSAGES_SLOT = "passages"
 SUGGESTIONS_SLOT = "suggestions"
+QUESTION = "question"
 # In a response's metadata in domain.yml: its values come from catalogue or articles, never from an order or account.
 PUBLIC_VALUES = "public_values"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -150,7 +151,7 @@ class FrontdeskNLG(TemplatedNaturalLanguageGenerator):
             if answer is not None:
                 answer["buttons"] = [*suggestions, *answer.get("buttons", [])]
             return answer
-        found = await self._asked(tracker, passages)
+        found = await self._asked(tracker, passages, kwargs.get(QUESTION))
         OPEN_QUESTIONS.labels(outcome=found.outcome if found else "quoted").inc()
         if found is None or found.outcome in ("failed", "client_gone"):
             return self._quotation(passages, passages[0]["quote"], passages[0], output_channel, found)
@@ -167,10 +168,13 @@ class FrontdeskNLG(TemplatedNaturalLanguageGenerator):
         return self._generated(passages, found, output_channel)
 
     async def _asked(
-        self, tracker: DialogueStateTracker, passages: Sequence[Mapping[Text, Any]]
+        self, tracker: DialogueStateTracker, passages: Sequence[Mapping[Text, Any]], asked: Optional[Text]
     ) -> Optional[OpenAnswer]:
-        """What the language model's server says; None where none is set, or where there are no words to ask about."""
-        question = (tracker.latest_message.text if tracker.latest_message else None) or ""
+        """What the language model's server says; None where none is set, or where there are no words to ask about.
+
+        `asked` is the part of the message that is the question, where an action has found it.
+        """
+        question = asked or (tracker.latest_message.text if tracker.latest_message else None) or ""
         seconds = self._settings.answer_seconds
         if self._client is None or not seconds or not question or question.startswith("/"):
             return None

@@ -63,6 +63,19 @@ class TrainedModel:
         self._loop = asyncio.new_event_loop()
         self._agent = self._loop.run_until_complete(load_agent(model_path=str(archive)))
 
-    def parse(self, text: str) -> dict[str, Any]:
-        """What Rasa makes of a message: `intent`, `intent_ranking`, `entities`, `routing`, `response_selector`."""
-        return self._loop.run_until_complete(self._agent.parse_message(text))
+    def parse(self, text: str, asked: tuple[str, str] | None = None) -> dict[str, Any]:
+        """What Rasa makes of a message: `intent` with its ranking, `entities`, `routing`, `parts`, `response_selector`.
+
+        Args:
+            asked: form and slot, where a form has asked for something when the message comes.
+        """
+        from rasa.core.channels.channel import UserMessage
+        from rasa.shared.core.events import ActiveLoop, SlotSet
+        from rasa.shared.core.trackers import DialogueStateTracker
+
+        tracker = DialogueStateTracker("measured", self._agent.processor.domain.slots)
+        if asked is not None:
+            tracker.update_with_events(
+                [ActiveLoop(asked[0]), SlotSet("requested_slot", asked[1])], self._agent.processor.domain
+            )
+        return self._loop.run_until_complete(self._agent.processor.parse_message(UserMessage(text), tracker))

@@ -9,7 +9,7 @@ from evaluation import Example, TrainedModel, read_examples, read_questions
 from sklearn.metrics import f1_score
 
 FOLDER = Path(__file__).parent
-UNTRAINED = {"nlu_fallback", "clarify"}
+UNTRAINED = {"nlu_fallback", "clarify", "several_wishes"}
 
 
 @dataclass(frozen=True)
