@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -129,7 +130,7 @@ def few_shot(data: Path, which: str) -> IntentSet:
     """Ten training examples an intent (the fixed draw of Zhang et al. 2020), the whole validation and test parts."""
     folder = data / "few_shot_intent" / which
     files = tuple(folder / part / name for part in ("train_10", "valid", "test") for name in ("seq.in", "label"))
-    read = [
+    train, validation, test = (
         tuple(
             Example(text, intent)
             for text, intent in zip(
@@ -137,9 +138,9 @@ def few_shot(data: Path, which: str) -> IntentSet:
             )
         )
         for texts, labels in zip(files[::2], files[1::2], strict=True)
-    ]
+    )
     licence = "CC BY 3.0" if which == "CLINC150" else "CC BY 4.0"
-    return IntentSet(f"{which.lower()}_10shot", *read, files, licence)
+    return IntentSet(f"{which.lower()}_10shot", train, validation, test, files, licence)
 
 
 def hwu64(data: Path, fold: int) -> IntentSet:
@@ -172,7 +173,7 @@ READERS: dict[str, Callable[[Path], IntentSet]] = {
     "banking77_10shot": lambda data: few_shot(data, "BANKING77"),
     "clinc150_10shot": lambda data: few_shot(data, "CLINC150"),
     "hwu64_10shot": lambda data: few_shot(data, "HWU64"),
-    **{f"hwu64_fold{fold}": lambda data, fold=fold: hwu64(data, fold) for fold in HWU64_FOLDS},
+    **{f"hwu64_fold{fold}": functools.partial(hwu64, fold=fold) for fold in HWU64_FOLDS},
     "shop_heldout": lambda _data: shop(),
 }
 
