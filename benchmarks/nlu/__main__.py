@@ -3,8 +3,9 @@
     make bench-nlu ARGS='--data FOLDER --only clinc150_full hint3_curekart --systems frozen fine_tuned stock'
 
 Public sets are read from --data or FRONTDESK_DATA_SETS; one that is absent is left out with a line. `--only` also
-takes learning (accuracy by examples an intent) and cost (training time, time a message and memory of both pipelines
-on the shop's data; wants an idle machine). Parts run alone: the rows of others stay in benchmarks/results/nlu.json.
+takes learning (accuracy by examples an intent), cost (training time, time a message and memory of both pipelines on
+the shop's data) and turns (turns a second at 20 conversations); the last two want an idle machine. Parts run alone: the
+rows of others stay in benchmarks/results/nlu.json.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ from llm_component.training.data.readers import VARIABLE
 from rasa_addons.intents.model import IntentSettings
 
 NAME = "nlu"
-LEARNING, COST = "learning", "cost"
-PARTS = (*READERS, LEARNING, COST)
+LEARNING, COST, TURNS = "learning", "cost", "turns"
+PARTS = (*READERS, LEARNING, COST, TURNS)
 
 
 @dataclass
@@ -127,14 +128,15 @@ def measure_learning(run: Run) -> None:
         run.record(f"{name}, {LEARNING}", rows, found, time.monotonic() - began)
 
 
-def measure_cost(run: Run) -> None:
-    """Both whole pipelines on the shop's data."""
-    progress("cost: the project's pipeline, then stock")
+def measure_pipelines(run: Run, part: str) -> None:
+    """Both whole pipelines on the shop's data: what they cost, or how many turns a second they stand."""
+    progress(f"{part}: stock, then the project's pipeline")
     began = time.monotonic()
     found = READERS["shop_heldout"](Path())
     pipelines = [stock(run.arguments.stock_epochs, run.arguments.seed), frontdesk()]
-    rows = beside.cost([one.text for one in found.test], pipelines)
-    run.record(COST, rows, found, time.monotonic() - began)
+    measure = beside.cost if part == COST else beside.throughput
+    rows = measure([one.text for one in found.test], pipelines)
+    run.record(part, rows, found, time.monotonic() - began)
 
 
 def write_mistakes(found: IntentSet, system: str, shown: Report) -> None:
@@ -191,8 +193,8 @@ def main(said: Sequence[str] | None = None) -> int:
         for name in arguments.only:
             if name == LEARNING:
                 measure_learning(run)
-            elif name == COST:
-                measure_cost(run)
+            elif name in (COST, TURNS):
+                measure_pipelines(run, name)
             else:
                 for system in arguments.systems:
                     measure_set(run, name, system)

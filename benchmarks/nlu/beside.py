@@ -15,6 +15,7 @@ from benchmarks.nlu.datasets import SHOP_TRAINING, IntentSet, in_scope
 from benchmarks.nlu.evaluation import Answers, Report, Scorer, plain_report
 from benchmarks.nlu.metrics import codes
 from benchmarks.nlu.pipelines import Parsed, Pipeline, Training, write_training_data
+from benchmarks.nlu.turns import CONVERSATIONS, TURNS, turns_per_second
 from llm_component.evaluation import bootstrap
 from llm_component.evaluation.run import Row
 
@@ -54,6 +55,17 @@ def cost(texts: list[str], pipelines: list[Pipeline]) -> list[Row]:
         with _folder(None, "") as folder:
             training = pipeline.train(SHOP_TRAINING, folder)
             rows += cost_rows(COST, pipeline.name, training, pipeline.parse(texts, folder))
+    return rows + _ratios(rows, pipelines)
+
+
+def throughput(texts: list[str], pipelines: list[Pipeline]) -> list[Row]:
+    """Turns a second of a small bot with each pipeline, with the ratios to the first."""
+    rows: list[Row] = []
+    for pipeline in pipelines:
+        with _folder(None, "") as folder:
+            value = turns_per_second(pipeline, texts, folder)
+        metric, turns = f"turns_per_second_at_{CONVERSATIONS}", CONVERSATIONS * TURNS
+        rows.append(Row(COST, pipeline.name, metric, value, "/s", value, value, turns))
     return rows + _ratios(rows, pipelines)
 
 
