@@ -11,6 +11,7 @@ rows of others stay in benchmarks/results/nlu.json.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -18,7 +19,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from benchmarks import report
 from benchmarks.generation.__main__ import page as table
@@ -29,11 +30,11 @@ from benchmarks.nlu.datasets import READERS, IntentSet, leaks, out_of_scope
 from benchmarks.nlu.evaluation import Report, evaluate
 from benchmarks.nlu.page import SYSTEMS
 from benchmarks.nlu.pipelines import PipelineError, frontdesk, stock
-from benchmarks.nlu.systems import KeptVectors, OurModel
-from llm_component.encoder import load_encoder
+from benchmarks.nlu.systems import KeptVectors, NothingTrained, OurModel
+from llm_component.encoder import SentenceEncoder, load_encoder
 from llm_component.evaluation.run import Row
 from llm_component.training.data.readers import VARIABLE
-from rasa_addons.intents.model import IntentSettings
+from rasa_addons.intents.model import IntentSettings, Mode
 
 NAME = "nlu"
 LEARNING, COST, TURNS = "learning", "cost", "turns"
@@ -47,14 +48,11 @@ class Run:
     arguments: argparse.Namespace
     rows: list[Row] = field(default_factory=list)
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    kept_encoder: KeptVectors | None = None
 
-    @property
-    def encoder(self) -> KeptVectors:
-        """The encoder of all frozen parts, loaded when first needed."""
-        if self.kept_encoder is None:
-            self.kept_encoder = KeptVectors(load_encoder(os.environ.get("FRONTDESK_ENCODER")))
-        return self.kept_encoder
+    @functools.cached_property
+    def encoder(self) -> SentenceEncoder:
+        """Loaded when first needed."""
+        return load_encoder(os.environ.get("FRONTDESK_ENCODER"))
 
     def read(self, name: str) -> IntentSet | None:
         """A data set, or None with a line where its files are absent."""
@@ -70,11 +68,10 @@ class Run:
         found = self.read("clinc150_full")
         return out_of_scope((*found.train, *found.validation)) if found else []
 
-    def system(self, name: str) -> OurModel:
-        """`frozen` or `fine_tuned`."""
-        if name == "frozen":
-            return OurModel(name, IntentSettings(mode="frozen"), self.encoder)
-        return OurModel(name, IntentSettings(mode="fine_tuned"))
+    def system(self, mode: Mode, calibration_folds: int = IntentSettings.calibration_folds) -> OurModel:
+        """`frozen` or `fine_tuned`. No vectors are kept from set to set: their time belongs to the training."""
+        settings = IntentSettings(mode=mode, calibration_folds=calibration_folds)
+        return OurModel(mode, settings, KeptVectors(self.encoder))
 
     def record(self, name: str, rows: Sequence[Row], found: IntentSet | None, seconds: float) -> None:
         """Adds a part with what it was measured on, and writes all results: a later part that fails loses nothing."""
@@ -97,7 +94,7 @@ def progress(text: str) -> None:
     print(f"  {text}", flush=True)
 
 
-def measure_set(run: Run, name: str, system: str) -> None:
+def measure_set(run: Run, name: str, system: Mode | Literal["stock"]) -> None:
     """One system on one data set."""
     found = run.read(name)
     if found is None:
@@ -107,12 +104,12 @@ def measure_set(run: Run, name: str, system: str) -> None:
     seed, samples = run.arguments.seed, run.arguments.samples
     if system == "stock":
         pipeline = stock(run.arguments.stock_epochs, seed)
-        system = pipeline.name
         shown = beside.evaluate_pipeline(found, pipeline, run.arguments.keep, seed=seed, samples=samples)
     else:
         shown = evaluate(found, run.system(system), run.outliers(), seed=seed, samples=samples)
-    write_mistakes(found, system, shown)
-    run.record(f"{name}, {system}", shown.rows, found, time.monotonic() - began)
+    measured = shown.rows[0].system
+    write_mistakes(found, measured, shown)
+    run.record(f"{name}, {measured}", shown.rows, found, time.monotonic() - began)
 
 
 def measure_learning(run: Run) -> None:
@@ -123,7 +120,7 @@ def measure_learning(run: Run) -> None:
             continue
         progress(f"learning curve of {name}")
         began = time.monotonic()
-        system = OurModel("frozen", IntentSettings(calibration_folds=0), run.encoder)
+        system = run.system("frozen", calibration_folds=0)
         rows = learning.measure(found, system, seed=run.arguments.seed, samples=run.arguments.samples)
         run.record(f"{name}, {LEARNING}", rows, found, time.monotonic() - began)
 
@@ -198,7 +195,7 @@ def main(said: Sequence[str] | None = None) -> int:
             else:
                 for system in arguments.systems:
                     measure_set(run, name, system)
-    except PipelineError as error:
+    except (PipelineError, NothingTrained) as error:
         print(f"bench-nlu: {error}", file=sys.stderr)
         return 1
     if not run.rows:

@@ -23,7 +23,8 @@ Made by `make bench-nlu` (benchmarks/nlu). How to read it: docs/nlu.md.
   `mcc_by_...`: the same with one sign alone. `mcc_best_on_test` is the best threshold on test, as papers print it: no
   result of ours.
 - MCC over all labels, out of scope being one of them (HINT3, Arora et al. 2020). Intervals: bootstrap over messages.
-- `train_cpu_s` is comparable where the machine was busy with other work, `train_s` is not.
+- `train_s` of `frozen` and `fine_tuned` holds the encoding of the training texts, not the loading of the encoder; that
+  of `stock` the whole of Rasa's training. `train_cpu_s` is comparable where the machine was busy with other work.
 """
 
 

@@ -15,6 +15,8 @@ from rasa_addons.intents.model import Encoder, IntentSettings, train_intent_mode
 # The temperature is fitted by training once more a fold. Above so many examples that takes longer than it tells: the
 # order of intents does not depend on it, and a threshold is chosen after it.
 MOST_CALIBRATED = 5000
+PROBES = 8  # texts that show whether an encoder was trained
+SAME = 1e-4  # entries of vectors of length 1 differ by less between two runs of one encoder
 
 
 class Fitted(Protocol):
@@ -63,17 +65,27 @@ class KeptVectors:
         return self._encoder.fingerprint()
 
 
+class NothingTrained(RuntimeError):
+    """A model that should have trained its encoder gives the vectors of the one it began with."""
+
+
 @dataclass(frozen=True)
 class OurModel:
-    """The project's intent model, frozen or fine-tuned."""
+    """The project's intent model, frozen or fine-tuned; `encoder` is the one it begins with."""
 
     name: str
     settings: IntentSettings
-    encoder: Encoder | None = field(default=None, repr=False)
+    encoder: Encoder = field(repr=False)
 
     def fit(self, examples: Sequence[Example], seed: int) -> Fitted:
+        """Raises `NothingTrained` rather than have a frozen model pass for a fine-tuned one."""
         settings = replace(self.settings, seed=seed)
         if len(examples) > MOST_CALIBRATED:
             settings = replace(settings, calibration_folds=0)
         texts, intents = [one.text for one in examples], [one.intent for one in examples]
-        return train_intent_model(texts, intents, settings, encoder=self.encoder)
+        if settings.mode == "frozen":
+            return train_intent_model(texts, intents, settings, encoder=self.encoder)
+        model = train_intent_model(texts, intents, settings)
+        if np.allclose(model.vectors(texts[:PROBES]), self.encoder.encode(texts[:PROBES]), atol=SAME):
+            raise NothingTrained(f"{self.name}: the encoder is as it was; this version of the model does not train it")
+        return model
