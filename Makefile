@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 && echo "$$python" && break; done)
 
 .PHONY: help setup llm-env prepare run shell train model test test-llm lint format lock seed widget screenshots \
-	bench-numbers bench-llm bench-stream bench-groundedness bench-generation bench-training bench-bias bench-search clean
+	bench-numbers bench-llm bench-stream bench-groundedness bench-generation bench-training bench-bias bench-search bench-nlu clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -99,6 +99,9 @@ bench-bias: setup ## Look for stereotypes and rude words in a model (ARGS='--dat
 
 bench-search: setup ## Measure the search of the knowledge base (ARGS='--data FOLDER --only shop ...')
 	@exec $(PYTHON_IN_VENV) -m benchmarks.search $(ARGS)
+
+bench-nlu: setup ## Measure intents and what is out of scope, beside stock Rasa (ARGS='--data FOLDER --only PART ...')
+	@OMP_NUM_THREADS=1 exec $(PYTHON_IN_VENV) -m benchmarks.nlu $(ARGS)
 
 clean: ## Remove what is made from the sources; the environments and the database stay
 	@rm -rf models results .rasa data/nlu/lookups var/log var/cache .ruff_cache .mypy_cache .pytest_cache

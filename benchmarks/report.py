@@ -84,10 +84,12 @@ def write(
     title: str = "",
     notes: str = "",
     device: str = "",
+    parts: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Path:
     """Writes `benchmarks/results/NAME.json` and returns its path; with a title also the table, as NAME.md.
 
     Args:
+        parts: where parts were measured one at a time: machine, versions, commit, seed and data of each.
         notes: Markdown between title and table.
         device: the GPU's name; empty: none was used.
     """
@@ -98,7 +100,7 @@ def write(
         "data": dict(data),
         "commit": commit(),
         "seconds": round(seconds, 1),
-    }
+    } | ({"parts": dict(parts)} if parts is not None else {})
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(

@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 7.0, 3.4  # inches
 
 def relevance_curve(curves: dict[str, Sequence[tuple[float, float, float]]], threshold: float, file: Path) -> None:
     """What each threshold refuses, one line style a half; the chosen threshold is marked."""
-    pyplot = _pyplot()
+    pyplot = without_screen()
     figure, axes = pyplot.subplots(figsize=(WIDTH, HEIGHT))
     for (name, points), style in zip(curves.items(), ("--", "-"), strict=True):
         at, bad, good = zip(*points, strict=True)
@@ -27,7 +27,7 @@ def relevance_curve(curves: dict[str, Sequence[tuple[float, float, float]]], thr
 
 def scale(rows: Sequence[Row], sizes: dict[str, int], file: Path) -> None:
     """p95 of a search and recall against exact search, by number of passages, one line an engine."""
-    pyplot = _pyplot()
+    pyplot = without_screen()
     figure, (times, recalls) = pyplot.subplots(1, 2, figsize=(WIDTH * 1.3, HEIGHT))
     for engine in dict.fromkeys(row.system for row in rows if row.metric == "p95_ms"):
         for axes, metric in ((times, "p95_ms"), (recalls, "recall_at_10_vs_exact")):
@@ -45,7 +45,7 @@ def scale(rows: Sequence[Row], sizes: dict[str, int], file: Path) -> None:
     pyplot.close(figure)
 
 
-def _pyplot():  # type: ignore[no-untyped-def]
+def without_screen():  # type: ignore[no-untyped-def]
     """matplotlib without a screen."""
     import matplotlib
 
