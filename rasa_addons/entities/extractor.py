@@ -28,6 +28,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from rasa_addons.entities.copies import Example, in_haste, values_of, with_other_values
 from rasa_addons.entities.tagger import CrfSettings, EntityTagger, Knowledge, Span
 from rasa_addons.entities.words import split_words
+from rasa_addons.normalising.component import ORIGINAL_TEXT, READABLE_TEXT
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class EntityTaggerExtractor(EntityExtractorMixin, GraphComponent):
 
     @staticmethod
     def required_packages() -> List[Text]:
-        return ["pycrfsuite", "rapidfuzz"]
+        return ["rapidfuzz"]  # Rasa looks distributions up by the module's name, which python-crfsuite has not
 
     def __init__(
         self,
@@ -119,8 +120,9 @@ class EntityTaggerExtractor(EntityExtractorMixin, GraphComponent):
         for message in messages:
             if self.tagger is None or not message.get(TEXT):
                 continue
-            text = message.get(TEXT)
-            entities = self.add_extractor_name([_entity(text, span) for span in self._spans(self.tagger, text)])
+            spans = self._spans(self.tagger, _readable(message))
+            original = message.get(ORIGINAL_TEXT) or message.get(TEXT)
+            entities = self.add_extractor_name([_entity(original, span) for span in spans])
             message.set(ENTITIES, message.get(ENTITIES, []) + entities, add_to_output=True)
         return messages
 
@@ -151,7 +153,12 @@ def _example(message: Message) -> Example:
         kind, role = entity[ENTITY_ATTRIBUTE_TYPE], entity.get(ENTITY_ATTRIBUTE_ROLE)
         kind = f"{kind}{ROLE_MARK}{role}" if role else kind
         spans.append(Span(entity[ENTITY_ATTRIBUTE_START], entity[ENTITY_ATTRIBUTE_END], kind))
-    return message.get(TEXT), spans
+    return _readable(message), spans
+
+
+def _readable(message: Message) -> Text:
+    """The text that positions of entities refer to, whatever a normaliser before has made of `text`."""
+    return message.get(READABLE_TEXT) or message.get(TEXT)
 
 
 def _entity(text: str, span: Span) -> Dict[Text, Any]:
