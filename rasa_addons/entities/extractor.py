@@ -53,7 +53,7 @@ class EntityTaggerExtractor(EntityExtractorMixin, GraphComponent):
             "l2": 0.01,
             "iterations": 100,
             "other_values": 1,
-            "in_haste": 1,
+            "in_haste": 3,
             "seed": 1,
             "names": [],
         }
