@@ -33,6 +33,6 @@ def test_nothing_expected_and_nothing_found_is_right() -> None:
 
 @pytest.mark.parametrize("steps", [entity_systems.stock_crf(), entity_systems.tagger(1, ())], ids=["rasa", "ours"])
 def test_a_system_finds_what_it_was_trained_on(steps: tuple[entity_systems.Step, ...], tmp_path: Path) -> None:
-    data = TrainingData([parse_training_example(example, "inform") for example in EXAMPLES])
+    data = TrainingData([parse_training_example(example, "inform") for example in EXAMPLES * 4])
     trained = entity_systems.train(steps, data, tmp_path)
     assert trained.spans(["where is order 1777", "good morning"]) == [{(15, 19, "order_number")}, set()]
