@@ -66,6 +66,18 @@ class SentenceEncoder:
             tokens = self._model.tokenizer(encodable(text), truncation=False, padding=False, verbose=False)
         return len(tokens["input_ids"])
 
+    def words(self) -> list[str]:
+        """Whole words of the tokenizer's vocabulary in small letters, in its order, without doubles.
+
+        Pieces that only continue a word ("##ing", or in SentencePiece what has no "▁") are left out.
+        """
+        with self._lock:
+            vocabulary = self._model.tokenizer.get_vocab()
+        entries = sorted(vocabulary, key=vocabulary.__getitem__)
+        marked = [entry[1:] for entry in entries if entry.startswith("▁")]
+        whole = marked or [entry for entry in entries if not entry.startswith("##")]
+        return list(dict.fromkeys(word.casefold() for word in whole if word.isalpha()))
+
     def fingerprint(self) -> str:
         """Name and weights in one string: equal strings mean vectors that may be compared."""
         return f"{self.name}@{self._weights_sha256}"
