@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from llm_component.manifest import file_sha256
+
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
@@ -24,7 +26,6 @@ DEFAULT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4
 SAFE_PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.model")
 PICKLED_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
 BATCH_SIZE = 32
-_READ_BYTES = 1 << 20
 
 
 class EncoderError(RuntimeError):
@@ -118,7 +119,7 @@ def weights_sha256(folder: Path) -> str:
             raise EncoderError(
                 f"{file} is a pickle, which can run code when loaded; only .safetensors weights are read"
             )
-    digests = [_file_sha256(file) for file in files]
+    digests = [file_sha256(file) for file in files]
     if len(digests) == 1:
         return digests[0]
     listing = "\n".join(
@@ -130,14 +131,6 @@ def weights_sha256(folder: Path) -> str:
 def encodable(text: str) -> str:
     """`text` without halves of surrogate pairs, which JSON may carry and tokenizers refuse."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _file_sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while chunk := stream.read(_READ_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def hub_folder(hub_id: str) -> Path:

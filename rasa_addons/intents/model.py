@@ -1,0 +1,192 @@
+"""An intent model without Rasa: texts in, calibrated probabilities out; trained, saved to a folder, loaded."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import List, Literal, Optional, Protocol, Sequence, get_args
+
+import numpy as np
+from scipy.special import softmax
+
+from llm_component.manifest import ManifestError, read_manifest, write_manifest
+from rasa_addons.intents.calibration import held_out_temperature
+from rasa_addons.intents.linear_model import LinearModel
+from rasa_addons.intents.ngrams import ngram_rows
+from rasa_addons.shared_encoder import encoder_name, shared_encoder
+
+Mode = Literal["frozen", "fine_tuned"]
+
+
+class Encoder(Protocol):
+    """What a model needs of `llm_component.encoder.SentenceEncoder`."""
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """`(n, dimension)`, float32, each row of length 1."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Equal strings mean vectors that may be compared."""
+        ...
+
+
+@dataclass(frozen=True)
+class IntentSettings:
+    """How a model is trained.
+
+    Parameters of both modes:
+        mode: `frozen` fits a linear head on the encoder's vectors; `fine_tuned` trains the encoder too.
+        encoder: a sentence-transformers folder or hub id; None is FRONTDESK_ENCODER, without that the packaged one.
+        seed: of every draw.
+        inverse_regularisation: C of the linear head; higher follows the examples more closely.
+        ngram_weight: length of the character n-grams beside the sentence vector, which has length 1; 0 leaves them out.
+        calibration_folds: examples are held out in so many parts to fit the temperature; 0 or 1 leaves it at 1.
+    """
+
+    mode: Mode = "frozen"
+    encoder: Optional[str] = None
+    seed: int = 1
+    inverse_regularisation: float = 30.0
+    ngram_weight: float = 1.0
+    calibration_folds: int = 5
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for a setting that means nothing."""
+        if self.mode not in get_args(Mode):
+            raise ValueError(f"mode: {self.mode} is unknown; use one of {', '.join(get_args(Mode))}")
+        if self.inverse_regularisation <= 0:
+            raise ValueError(f"inverse_regularisation: {self.inverse_regularisation} must be above 0")
+        if self.ngram_weight < 0:
+            raise ValueError(f"ngram_weight: {self.ngram_weight} must not be below 0")
+
+
+class IntentModel:
+    """A linear head on sentence vectors and character n-grams, its labels and its temperature."""
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        head: LinearModel,
+        temperature: float,
+        settings: IntentSettings,
+        encoder_fingerprint: str,
+        encoder: Optional[Encoder] = None,
+    ) -> None:
+        """`encoder` may be left out: it is loaded when texts come without vectors."""
+        self.labels: List[str] = list(labels)
+        self.head = head
+        self.temperature = temperature
+        self.settings = settings
+        self.encoder_fingerprint = encoder_fingerprint
+        self._encoder = encoder
+
+    def vectors(self, texts: Sequence[str]) -> np.ndarray:
+        """Sentence vectors, `(n, d)` float32, each of length 1.
+
+        Raises:
+            ValueError: the encoder is not the one that the model was trained on.
+        """
+        if self._encoder is None:
+            encoder = shared_encoder(encoder_name({"model": self.settings.encoder}))
+            if encoder.fingerprint() != self.encoder_fingerprint:
+                raise ValueError(
+                    f"the intent model was trained on the encoder {self.encoder_fingerprint}, and this is "
+                    f"{encoder.fingerprint()}; name that one or train the model anew"
+                )
+            self._encoder = encoder
+        return self._encoder.encode(texts)
+
+    def probabilities(self, texts: Sequence[str], vectors: Optional[np.ndarray] = None) -> np.ndarray:
+        """Calibrated, `(n, labels)` in the order of `labels`; rows sum to one.
+
+        Args:
+            vectors: the encoder's vectors of `texts`, where they are at hand.
+        """
+        if not len(texts):
+            return np.zeros((0, len(self.labels)), dtype=np.float32)
+        dense = self.vectors(texts) if vectors is None else vectors
+        features = np.hstack([dense, ngram_rows(texts, self.settings.ngram_weight)])
+        return np.asarray(softmax(self.head.logits(features) / self.temperature, axis=1))
+
+    def save(self, folder: Path) -> None:
+        """Writes the model into `folder`, with the SHA-256 of each file in its manifest."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.head.save(folder)
+        about = {
+            "labels": self.labels,
+            "temperature": self.temperature,
+            "settings": asdict(self.settings),
+            "encoder": self.encoder_fingerprint,
+        }
+        write_manifest(folder, about)
+
+    @classmethod
+    def load(cls, folder: Path, encoder: Optional[Encoder] = None) -> IntentModel:
+        """Reads what `save` wrote; nothing is unpickled.
+
+        Raises:
+            ManifestError: a file is missing or changed, or was written by another version of this class.
+        """
+        about = read_manifest(folder)
+        try:
+            settings = IntentSettings(**about["settings"])
+            return cls(
+                about["labels"],
+                LinearModel.load(folder),
+                float(about["temperature"]),
+                settings,
+                about["encoder"],
+                encoder,
+            )
+        except (KeyError, TypeError, OSError) as error:
+            raise ManifestError(f"{folder} holds an intent model of another version ({error}); train it anew") from error
+
+
+def train_intent_model(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    settings: IntentSettings,
+    *,
+    vectors: Optional[np.ndarray] = None,
+    encoder: Optional[Encoder] = None,
+    start: Optional[IntentModel] = None,
+) -> IntentModel:
+    """Trains on `texts` with one label each.
+
+    Args:
+        vectors: `(n, d)`, the encoder's vectors of `texts`, where they are at hand.
+        encoder: instead of the one that `settings` names.
+        start: a model of the same labels to go on from.
+
+    Raises:
+        ValueError: fewer than two labels, or `start` has others.
+    """
+    names = sorted(set(labels))
+    if len(names) < 2:
+        raise ValueError("a classifier needs examples of at least two intents")
+    if start is not None and start.labels != names:
+        changed = ", ".join(sorted(set(names) ^ set(start.labels)))
+        raise ValueError(f"training cannot go on from a model of other intents ({changed}); train without --finetune")
+    index = {name: position for position, name in enumerate(names)}
+    targets = np.asarray([index[label] for label in labels])
+    encoder = encoder or shared_encoder(encoder_name({"model": settings.encoder}))
+    dense = encoder.encode(texts) if vectors is None else vectors
+    features = np.hstack([dense, ngram_rows(texts, settings.ngram_weight)])
+
+    def fit(indices: np.ndarray, first: Optional[LinearModel]) -> LinearModel:
+        return LinearModel.fit(
+            features[indices],
+            targets[indices],
+            len(names),
+            inverse_regularisation=settings.inverse_regularisation,
+            start=first,
+        )
+
+    head = fit(np.arange(len(texts)), start.head if start else None)
+    temperature = held_out_temperature(
+        targets,
+        lambda train, held_out: fit(train, None).logits(features[held_out]),
+        folds=settings.calibration_folds,
+        seed=settings.seed,
+    )
+    return IntentModel(names, head, temperature, settings, encoder.fingerprint(), encoder)
