@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import logging
-import os
 from typing import Any, Dict, List, Optional, Text
 
 import numpy as np
@@ -19,20 +16,8 @@ from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from llm_component.encoder import SentenceEncoder, load_encoder
-
-logger = logging.getLogger(__name__)
-
-# Rasa makes a component anew for every graph it runs (fingerprint, training, inference): one copy of the weights is
-# enough.
-shared_encoder = functools.lru_cache(maxsize=2)(load_encoder)
-
-ENCODER_VARIABLE = "FRONTDESK_ENCODER"
-
-
-def encoder_name(config: Dict[Text, Any]) -> Optional[Text]:
-    """The encoder that config.yml names, or the environment; None is the packaged one."""
-    return config.get("model") or os.environ.get(ENCODER_VARIABLE) or None
+from llm_component.encoder import SentenceEncoder
+from rasa_addons.shared_encoder import encoder_name, shared_encoder
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)

@@ -85,7 +85,9 @@ class LinearModel:
         try:
             return cls(**load_file(folder / WEIGHTS_FILE))
         except (SafetensorError, TypeError) as error:
-            raise ValueError(f"{folder / WEIGHTS_FILE} holds no linear model ({error}); train the model anew") from error
+            raise ValueError(
+                f"{folder / WEIGHTS_FILE} holds no linear model ({error}); train the model anew"
+            ) from error
 
 
 def class_weights(targets: np.ndarray, label_count: int) -> np.ndarray:

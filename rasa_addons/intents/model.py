@@ -69,10 +69,13 @@ class IntentModel:
         head: LinearModel,
         temperature: float,
         settings: IntentSettings,
-        encoder_fingerprint: str,
+        encoder_fingerprint: Optional[str],
         encoder: Optional[Encoder] = None,
     ) -> None:
-        """`encoder` may be left out: it is loaded when texts come without vectors."""
+        """`encoder` may be left out: the one that `settings` names is loaded when texts come without vectors.
+
+        `encoder_fingerprint` is None where the vectors to train on were handed in: nobody knows whose they were.
+        """
         self.labels: List[str] = list(labels)
         self.head = head
         self.temperature = temperature
@@ -84,9 +87,11 @@ class IntentModel:
         """Sentence vectors, `(n, d)` float32, each of length 1.
 
         Raises:
-            ValueError: the encoder is not the one that the model was trained on.
+            ValueError: the encoder is not the one that the model was trained on, or that is not known.
         """
         if self._encoder is None:
+            if self.encoder_fingerprint is None:
+                raise ValueError("this intent model was trained on vectors from elsewhere; hand them in")
             encoder = shared_encoder(encoder_name({"model": self.settings.encoder}))
             if encoder.fingerprint() != self.encoder_fingerprint:
                 raise ValueError(
@@ -139,7 +144,9 @@ class IntentModel:
                 encoder,
             )
         except (KeyError, TypeError, OSError) as error:
-            raise ManifestError(f"{folder} holds an intent model of another version ({error}); train it anew") from error
+            raise ManifestError(
+                f"{folder} holds an intent model of another version ({error}); train it anew"
+            ) from error
 
 
 def train_intent_model(
@@ -169,8 +176,9 @@ def train_intent_model(
         raise ValueError(f"training cannot go on from a model of other intents ({changed}); train without --finetune")
     index = {name: position for position, name in enumerate(names)}
     targets = np.asarray([index[label] for label in labels])
-    encoder = encoder or shared_encoder(encoder_name({"model": settings.encoder}))
-    dense = encoder.encode(texts) if vectors is None else vectors
+    if vectors is None:
+        encoder = encoder or shared_encoder(encoder_name({"model": settings.encoder}))
+    dense = vectors if vectors is not None else encoder.encode(texts)
     features = np.hstack([dense, ngram_rows(texts, settings.ngram_weight)])
 
     def fit(indices: np.ndarray, first: Optional[LinearModel]) -> LinearModel:
@@ -189,4 +197,4 @@ def train_intent_model(
         folds=settings.calibration_folds,
         seed=settings.seed,
     )
-    return IntentModel(names, head, temperature, settings, encoder.fingerprint(), encoder)
+    return IntentModel(names, head, temperature, settings, encoder.fingerprint() if encoder else None, encoder)
