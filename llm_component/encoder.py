@@ -47,6 +47,24 @@ class SentenceEncoder:
         self.dimension: int = int(dimension)
         self.max_tokens: int = int(model.max_seq_length or model.tokenizer.model_max_length)
 
+    @classmethod
+    def of_module(cls, module: SentenceTransformer, name: str) -> SentenceEncoder:
+        """An encoder whose weights were just trained and have no file yet; they are hashed in memory."""
+        from safetensors.torch import save
+
+        content = save({key: value.contiguous() for key, value in module.state_dict().items()})
+        return cls(module, name, hashlib.sha256(content).hexdigest())
+
+    @property
+    def module(self) -> SentenceTransformer:
+        """The model itself, to train a copy of it."""
+        return self._model
+
+    def save(self, folder: Path) -> None:
+        """Writes weights as safetensors, tokenizer and configuration, as `load_encoder` reads them."""
+        with self._lock:
+            self._model.save(str(folder), create_model_card=False, safe_serialization=True)
+
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors of `texts`: `(n, dimension)` float32, each of length 1. Tokens past `max_tokens` are not read."""
         if not texts:
