@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,14 @@ BATCH_SIZE = 32
 
 class EncoderError(RuntimeError):
     """The encoder cannot be loaded; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class PieceVectors:
+    """The word pieces of a text: `vectors` `(pieces, dimension)` float32, `spans` `(pieces, 2)` in characters."""
+
+    vectors: np.ndarray
+    spans: np.ndarray
 
 
 class SentenceEncoder:
@@ -78,6 +87,36 @@ class SentenceEncoder:
                 show_progress_bar=False,
             )
         return np.asarray(vectors, dtype=np.float32)
+
+    def encode_pieces(self, texts: Sequence[str]) -> list[PieceVectors]:
+        """The last hidden state of each word piece of `texts`; pieces past `max_tokens` are not read.
+
+        Raises `EncoderError` where the tokenizer cannot say where its pieces stand.
+        """
+        import torch
+
+        found: list[PieceVectors] = []
+        with self._lock, torch.inference_mode():
+            if not self._model.tokenizer.is_fast:
+                raise EncoderError(f"{self.name} has no fast tokenizer, which alone says where word pieces stand")
+            for start in range(0, len(texts), BATCH_SIZE):
+                batch = self._model.tokenizer(
+                    [encodable(text) for text in texts[start : start + BATCH_SIZE]],
+                    padding=True,
+                    truncation=True,
+                    max_length=self.max_tokens,
+                    return_offsets_mapping=True,
+                    return_special_tokens_mask=True,
+                    return_tensors="pt",
+                )
+                spans, special = batch.pop("offset_mapping").numpy(), batch.pop("special_tokens_mask").numpy()
+                features = {name: tensor.to(self._model.device) for name, tensor in batch.items()}
+                states = self._model(features)["token_embeddings"].float().cpu().numpy()
+                found += [
+                    PieceVectors(row[mask == 0], span[mask == 0])
+                    for row, span, mask in zip(states, spans, special, strict=True)
+                ]
+        return found
 
     def count_tokens(self, text: str) -> int:
         """How many tokens `text` takes of `max_tokens`, the special ones at both ends included."""

@@ -185,6 +185,10 @@ def train_intent_model(
     if start is not None and start.labels != names:
         changed = ", ".join(sorted(set(names) ^ set(start.labels)))
         raise ValueError(f"training cannot go on from a model of other intents ({changed}); train without --finetune")
+    if start is not None and start.settings.mode != settings.mode:
+        raise ValueError(
+            f"training cannot go on in mode {settings.mode} from a {start.settings.mode} model; train anew"
+        )
     index = {name: position for position, name in enumerate(names)}
     targets = np.asarray([index[label] for label in labels])
     if settings.mode == "fine_tuned":

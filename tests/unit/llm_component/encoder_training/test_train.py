@@ -9,15 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.models import Pooling, Transformer
-from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from llm_component.encoder import SentenceEncoder, load_encoder
 from llm_component.encoder_training.batches import by_length, in_pairs
 from llm_component.encoder_training.losses import contrastive_loss, head_loss
 from llm_component.encoder_training.options import EncoderTraining
 from llm_component.encoder_training.train import Head, train_encoder
+from tests.unit.llm_component.encoder_training.tiny_encoder import tiny_encoder
 
 WORDS = ["where", "is", "my", "order", "parcel", "return", "send", "back", "this", "kettle", "hello", "there", "hi"]
 TEXTS = [
@@ -33,22 +31,7 @@ OPTIONS = EncoderTraining(
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> SentenceEncoder:
-    """A BERT of two small layers with random weights, in the form of a sentence-transformers folder."""
-    folder = tmp_path_factory.mktemp("encoder")
-    (folder / "words").mkdir()
-    vocabulary = folder / "words" / "vocab.txt"
-    vocabulary.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]), encoding="utf-8")
-    with torch.random.fork_rng():
-        torch.manual_seed(5)
-        config = BertConfig(
-            vocab_size=5 + len(WORDS), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48,
-            max_position_embeddings=24,
-        )  # fmt: skip
-        BertModel(config).save_pretrained(folder / "bert")
-    BertTokenizerFast(str(vocabulary)).save_pretrained(folder / "bert")
-    layer = Transformer(str(folder / "bert"), max_seq_length=24)
-    SentenceTransformer(modules=[layer, Pooling(32)], device="cpu").save(str(folder / "model"))
-    return load_encoder(str(folder / "model"))
+    return tiny_encoder(tmp_path_factory.mktemp("encoder"), WORDS)
 
 
 def zero_head(labels: int = 3) -> Head:
@@ -160,7 +143,7 @@ def test_rare_labels_weigh_more_in_the_loss() -> None:
 
 
 def test_the_contrastive_loss_is_that_of_the_paper() -> None:
-    vectors = torch.nn.functional.normalize(torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 1.0]]), dim=1)
+    vectors = torch.nn.functional.normalize(torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [0.6, 0.8]]), dim=1)
     targets = torch.tensor([0, 0, 1, 1])
     likeness = (vectors @ vectors.T / 0.1).exp()
     by_hand = [
