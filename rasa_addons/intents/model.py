@@ -156,7 +156,7 @@ class IntentModel:
             )
         except (KeyError, TypeError, OSError) as error:
             raise ManifestError(
-                f"{folder} holds an intent model of another version ({error}); train it anew"
+                f"{folder} holds no intent model of this version ({error}); train it anew"
             ) from error
 
 
