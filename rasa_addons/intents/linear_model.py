@@ -13,7 +13,7 @@ from typing import Optional, Tuple
 
 import numpy as np
 import scipy.optimize
-from safetensors import SafetensorError
+from safetensors import SafetensorError  # type: ignore[attr-defined]  # defined in its Rust part
 from safetensors.numpy import load_file, save_file
 from scipy.special import log_softmax
 
