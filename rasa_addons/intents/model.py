@@ -155,9 +155,7 @@ class IntentModel:
                 encoder,
             )
         except (KeyError, TypeError, OSError) as error:
-            raise ManifestError(
-                f"{folder} holds no intent model of this version ({error}); train it anew"
-            ) from error
+            raise ManifestError(f"{folder} holds no intent model of this version ({error}); train it anew") from error
 
 
 def train_intent_model(
