@@ -6,10 +6,13 @@ import hashlib
 import importlib.util
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from llm_component.manifest import file_sha256
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -24,11 +27,18 @@ DEFAULT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4
 SAFE_PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.model")
 PICKLED_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
 BATCH_SIZE = 32
-_READ_BYTES = 1 << 20
 
 
 class EncoderError(RuntimeError):
     """The encoder cannot be loaded; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class PieceVectors:
+    """The word pieces of a text: `vectors` `(pieces, dimension)` float32, `spans` `(pieces, 2)` in characters."""
+
+    vectors: np.ndarray
+    spans: np.ndarray
 
 
 class SentenceEncoder:
@@ -46,6 +56,24 @@ class SentenceEncoder:
         self.dimension: int = int(dimension)
         self.max_tokens: int = int(model.max_seq_length or model.tokenizer.model_max_length)
 
+    @classmethod
+    def of_module(cls, module: SentenceTransformer, name: str) -> SentenceEncoder:
+        """An encoder whose weights were just trained and have no file yet; they are hashed in memory."""
+        from safetensors.torch import save
+
+        content = save({key: value.contiguous() for key, value in module.state_dict().items()})
+        return cls(module, name, hashlib.sha256(content).hexdigest())
+
+    @property
+    def module(self) -> SentenceTransformer:
+        """The model itself, to train a copy of it."""
+        return self._model
+
+    def save(self, folder: Path) -> None:
+        """Writes weights as safetensors, tokenizer and configuration, as `load_encoder` reads them."""
+        with self._lock:
+            self._model.save(str(folder), create_model_card=False, safe_serialization=True)
+
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors of `texts`: `(n, dimension)` float32, each of length 1. Tokens past `max_tokens` are not read."""
         if not texts:
@@ -59,6 +87,36 @@ class SentenceEncoder:
                 show_progress_bar=False,
             )
         return np.asarray(vectors, dtype=np.float32)
+
+    def encode_pieces(self, texts: Sequence[str]) -> list[PieceVectors]:
+        """The last hidden state of each word piece of `texts`; pieces past `max_tokens` are not read.
+
+        Raises `EncoderError` where the tokenizer cannot say where its pieces stand.
+        """
+        import torch
+
+        found: list[PieceVectors] = []
+        with self._lock, torch.inference_mode():
+            if not self._model.tokenizer.is_fast:
+                raise EncoderError(f"{self.name} has no fast tokenizer, which alone says where word pieces stand")
+            for start in range(0, len(texts), BATCH_SIZE):
+                batch = self._model.tokenizer(
+                    [encodable(text) for text in texts[start : start + BATCH_SIZE]],
+                    padding=True,
+                    truncation=True,
+                    max_length=self.max_tokens,
+                    return_offsets_mapping=True,
+                    return_special_tokens_mask=True,
+                    return_tensors="pt",
+                )
+                spans, special = batch.pop("offset_mapping").numpy(), batch.pop("special_tokens_mask").numpy()
+                features = {name: tensor.to(self._model.device) for name, tensor in batch.items()}
+                states = self._model(features)["token_embeddings"].float().cpu().numpy()
+                found += [
+                    PieceVectors(row[mask == 0], span[mask == 0])
+                    for row, span, mask in zip(states, spans, special, strict=True)
+                ]
+        return found
 
     def count_tokens(self, text: str) -> int:
         """How many tokens `text` takes of `max_tokens`, the special ones at both ends included."""
@@ -130,7 +188,7 @@ def weights_sha256(folder: Path) -> str:
             raise EncoderError(
                 f"{file} is a pickle, which can run code when loaded; only .safetensors weights are read"
             )
-    digests = [_file_sha256(file) for file in files]
+    digests = [file_sha256(file) for file in files]
     if len(digests) == 1:
         return digests[0]
     listing = "\n".join(
@@ -142,14 +200,6 @@ def weights_sha256(folder: Path) -> str:
 def encodable(text: str) -> str:
     """`text` without halves of surrogate pairs, which JSON may carry and tokenizers refuse."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _file_sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while chunk := stream.read(_READ_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def hub_folder(hub_id: str) -> Path:

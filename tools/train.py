@@ -17,7 +17,13 @@ from tools.stamps import Stamp, hash_of
 # What Rasa is told to read. `data` as a whole would do too, but holds the articles of the knowledge base as well.
 DATA = ("data/nlu", "data/rules", "data/stories")
 # Code that runs during training or shapes what is stored in the model.
-CODE = ("rasa_addons", "llm_component/encoder.py", "requirements.txt")
+CODE = (
+    "rasa_addons",
+    "llm_component/encoder.py",
+    "llm_component/encoder_training",
+    "llm_component/manifest.py",
+    "requirements.txt",
+)
 ENCODER_VARIABLE = "FRONTDESK_ENCODER"
 
 _COMPONENT = re.compile(r"(Starting to train|Finished training|Restored) component '(\w+)'")

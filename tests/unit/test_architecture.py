@@ -38,7 +38,16 @@ ROOMS = {
     ),
     "llm_component": Room(frozenset(), frozenset({"torch", "transformers", "sentence_transformers"})),
     "rasa_addons": Room(
-        frozenset({"frontdesk", "llm_component.client", "llm_component.protocol", "llm_component.encoder"}),
+        frozenset(
+            {
+                "frontdesk",
+                "llm_component.client",
+                "llm_component.protocol",
+                "llm_component.encoder",
+                "llm_component.encoder_training",
+                "llm_component.manifest",
+            }
+        ),
         frozenset({"rasa"}),
     ),
     "actions": Room(

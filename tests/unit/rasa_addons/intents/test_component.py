@@ -6,10 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import scipy.sparse
-import scipy.sparse.linalg
 from rasa.engine.graph import ExecutionContext, GraphSchema
 from rasa.engine.storage.local_model_storage import LocalModelStorage
 from rasa.engine.storage.resource import Resource
@@ -19,7 +16,7 @@ from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from rasa_addons.intent_classifier import SentenceIntentClassifier, SentenceReplySelector, feature_row
+from rasa_addons.intents.component import SentenceReplySelector, TransformerIntentClassifier
 from tests.unit.knowledge_base.hashing_encoder import HashingEncoder
 
 EXAMPLES = {
@@ -28,16 +25,14 @@ EXAMPLES = {
     "chitchat/ask_name": ["what is your name", "do you have a name", "your name please"],
     "chitchat/tell_joke": ["tell me a joke", "a joke please", "make me laugh with a joke"],
 }
-Component = type[SentenceIntentClassifier] | type[SentenceReplySelector]
+Component = type[TransformerIntentClassifier] | type[SentenceReplySelector]
 
 
 def featurized(text: str, **more: Any) -> Message:
-    """A message with a dense and a sparse sentence vector."""
+    """A message with a sentence vector."""
     message = Message({TEXT: text, **more})
     dense = HashingEncoder().encode([text])
     message.add_features(Features(dense, FEATURE_TYPE_SENTENCE, TEXT, "dense"))
-    counts = scipy.sparse.csr_matrix(np.array([[text.count(letter) for letter in "abcdefghij"]]))
-    message.add_features(Features(counts, FEATURE_TYPE_SENTENCE, TEXT, "sparse"))
     return message
 
 
@@ -68,7 +63,7 @@ def ranked(component: Any, text: str) -> list[tuple[str, float]]:
 
 
 def test_an_intent_is_recognised_with_the_whole_ranking(tmp_path: Path) -> None:
-    classifier, _ = trained(SentenceIntentClassifier, tmp_path)
+    classifier, _ = trained(TransformerIntentClassifier, tmp_path)
 
     message = featurized("where is my order")
     classifier.process([message])
@@ -81,7 +76,7 @@ def test_an_intent_is_recognised_with_the_whole_ranking(tmp_path: Path) -> None:
 
 
 def test_what_was_trained_is_what_is_loaded(tmp_path: Path) -> None:
-    classifier, loaded = trained(SentenceIntentClassifier, tmp_path)
+    classifier, loaded = trained(TransformerIntentClassifier, tmp_path)
 
     for text in ("hello", "where is it", "a joke"):
         assert ranked(loaded, text) == ranked(classifier, text)
@@ -90,14 +85,14 @@ def test_what_was_trained_is_what_is_loaded(tmp_path: Path) -> None:
 def test_training_again_gives_the_same_scores(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
-    first, _ = trained(SentenceIntentClassifier, tmp_path / "one")
-    second, _ = trained(SentenceIntentClassifier, tmp_path / "two")
+    first, _ = trained(TransformerIntentClassifier, tmp_path / "one")
+    second, _ = trained(TransformerIntentClassifier, tmp_path / "two")
 
     assert ranked(first, "where is it") == ranked(second, "where is it")
 
 
 def test_the_ranking_is_as_long_as_the_setting_says(tmp_path: Path) -> None:
-    classifier, _ = trained(SentenceIntentClassifier, tmp_path, ranking_length=2)
+    classifier, _ = trained(TransformerIntentClassifier, tmp_path, ranking_length=2)
 
     assert len(ranked(classifier, "hello")) == 2
 
@@ -116,7 +111,7 @@ def test_small_talk_is_selected_by_its_topic(tmp_path: Path) -> None:
         }  # fmt: skip
 
 
-@pytest.mark.parametrize("component", [SentenceIntentClassifier, SentenceReplySelector])
+@pytest.mark.parametrize("component", [TransformerIntentClassifier, SentenceReplySelector])
 def test_a_message_without_a_vector_is_left_alone(tmp_path: Path, component: Component) -> None:
     fitted, _ = trained(component, tmp_path)
     pressed = Message({TEXT: "/greet", "intent": {"name": "greet"}})
@@ -129,26 +124,8 @@ def test_a_message_without_a_vector_is_left_alone(tmp_path: Path, component: Com
 
 def test_without_a_dense_featurizer_the_error_says_what_to_add(tmp_path: Path) -> None:
     context = ExecutionContext(GraphSchema({}), node_name="component")
-    classifier = SentenceIntentClassifier.create({}, LocalModelStorage(tmp_path), Resource("component"), context)
+    classifier = TransformerIntentClassifier.create({}, LocalModelStorage(tmp_path), Resource("component"), context)
     plain = [Message({TEXT: text, INTENT: text}) for text in ("hello", "bye")]
 
     with pytest.raises(ValueError, match="needs a dense featurizer"):
         classifier.train(TrainingData(plain))  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize("weight", [1.0, 0.5])
-def test_sparse_counts_weigh_the_same_however_long_the_message(weight: float) -> None:
-    short, long = (feature_row(featurized(text), weight) for text in ("a cab", "a cab " * 20))
-
-    assert short is not None
-    assert long is not None
-    dimension = HashingEncoder().dimension
-    assert scipy.sparse.linalg.norm(short[:, dimension:]) == pytest.approx(weight, abs=1e-5)
-    assert scipy.sparse.linalg.norm(long[:, dimension:]) == pytest.approx(weight, abs=1e-5)
-
-
-def test_a_message_without_known_letters_has_no_sparse_part() -> None:
-    row = feature_row(featurized("???"), 1.0)
-
-    assert row is not None
-    assert row[:, HashingEncoder().dimension :].sum() == 0

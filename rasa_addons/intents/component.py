@@ -1,12 +1,11 @@
-"""Intent classification and reply selection by logistic regression on sentence vectors and character n-grams."""
+"""Intent classifier and reply selector as Rasa graph components over `rasa_addons.intents.model`."""
 
 from __future__ import annotations
 
-import logging
+from dataclasses import fields
 from typing import Any, Dict, List, Optional, Text
 
 import numpy as np
-import scipy.sparse
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -22,47 +21,39 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from rasa_addons.featurizer import sentence_vector
-from rasa_addons.linear_model import LinearModel
+from rasa_addons.intents.model import IntentModel, IntentSettings, train_intent_model
 
-logger = logging.getLogger(__name__)
-
-
-def feature_row(message: Message, sparse_weight: float) -> Optional[scipy.sparse.csr_matrix]:
-    """Dense sentence vector and sparse sentence counts side by side, `(1, features)`; None without a dense vector.
-
-    Sparse counts are scaled to length `sparse_weight` (the dense vector has length 1), so that neither drowns
-    the other whatever the length of the message.
-    """
-    dense = sentence_vector(message)
-    if dense is None:
-        return None
-    parts = [scipy.sparse.csr_matrix(dense[np.newaxis, :])]
-    _, sparse = message.get_sparse_features(TEXT)
-    if sparse is not None:
-        counts = scipy.sparse.csr_matrix(sparse.features, dtype=np.float32)
-        norm = np.sqrt(counts.multiply(counts).sum())
-        parts.append(counts * (sparse_weight / norm) if norm else counts)
-    return scipy.sparse.hstack(parts, format="csr", dtype=np.float32)
+# A setting of config.yml that is not of the model: how many intents a message's ranking holds.
+RANKING_LENGTH = "ranking_length"
 
 
-class _LinearComponent(GraphComponent):
-    """What the classifier and the reply selector share: settings, fitting, saving, loading."""
+class _IntentComponent(GraphComponent):
+    """What the classifier and the reply selector share: settings, training, saving, loading."""
 
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
-        return {"inverse_regularisation": 30.0, "sparse_weight": 1.0, "seed": 1, "ranking_length": 10}
+        """The settings of `IntentSettings` by their names, with `model` for its encoder, as the featurizer has it."""
+        defaults = {each.name: each.default for each in fields(IntentSettings) if each.name != "encoder"}
+        return {**defaults, "model": None, RANKING_LENGTH: 10}
 
     def __init__(
         self,
         config: Dict[Text, Any],
         model_storage: ModelStorage,
         resource: Resource,
-        model: Optional[LinearModel] = None,
+        model: Optional[IntentModel] = None,
+        finetuning: bool = False,
     ) -> None:
+        """`finetuning`: training goes on from `model` (`rasa train --finetune`)."""
         self.config = {**self.get_default_config(), **config}
+        named = {each.name for each in fields(IntentSettings)} & self.config.keys()
+        self.settings = IntentSettings(
+            encoder=self.config["model"], **{name: self.config[name] for name in named - {"encoder"}}
+        )
         self._model_storage = model_storage
         self._resource = resource
         self.model = model
+        self._finetuning = finetuning
 
     @classmethod
     def create(
@@ -71,7 +62,7 @@ class _LinearComponent(GraphComponent):
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
-    ) -> _LinearComponent:
+    ) -> _IntentComponent:
         return cls(config, model_storage, resource)
 
     @classmethod
@@ -82,33 +73,38 @@ class _LinearComponent(GraphComponent):
         resource: Resource,
         execution_context: ExecutionContext,
         **kwargs: Any,
-    ) -> _LinearComponent:
+    ) -> _IntentComponent:
         with model_storage.read_from(resource) as folder:
-            return cls(config, model_storage, resource, LinearModel.load(folder))
+            model = IntentModel.load(folder)
+        return cls(config, model_storage, resource, model, execution_context.is_finetuning)
 
-    def _fit(self, messages: List[Message], labels: List[str]) -> None:
-        rows = [feature_row(message, self.config["sparse_weight"]) for message in messages]
-        if any(row is None for row in rows):
-            raise ValueError(
-                f"{type(self).__name__} needs a dense featurizer before it in the pipeline (config.yml), "
-                "for example rasa_addons.featurizer.SentenceTransformerFeaturizer."
-            )
-        self.model = LinearModel.fit(
-            scipy.sparse.vstack(rows, format="csr"),
-            labels,
-            inverse_regularisation=self.config["inverse_regularisation"],
-            seed=self.config["seed"],
-        )
+    def _fit(self, messages: List[Message], labels: List[Text]) -> None:
+        vectors: Optional[np.ndarray] = None
+        if self.settings.mode == "frozen":
+            found = [sentence_vector(message) for message in messages]
+            if any(vector is None for vector in found):
+                raise ValueError(
+                    f"{type(self).__name__} needs a dense featurizer before it in the pipeline (config.yml), "
+                    "for example rasa_addons.featurizer.SentenceTransformerFeaturizer."
+                )
+            vectors = np.stack(found)  # type: ignore[arg-type]
+        texts = [message.get(TEXT) for message in messages]
+        start = self.model if self._finetuning else None
+        self.model = train_intent_model(texts, labels, self.settings, vectors=vectors, start=start)
         with self._model_storage.write_to(self._resource) as folder:
             self.model.save(folder)
 
     def _rank(self, message: Message) -> List[Dict[Text, Any]]:
-        """The labels for one message with their probabilities; empty for a message without text."""
-        row = feature_row(message, self.config["sparse_weight"])
-        if row is None or self.model is None:
+        """The labels for one message with their probabilities, best first; empty for one without text or vector."""
+        text = message.get(TEXT)
+        vector = sentence_vector(message) if self.settings.mode == "frozen" else None
+        if self.model is None or not text or (vector is None and self.settings.mode == "frozen"):
             return []
+        vectors = None if vector is None else vector[np.newaxis, :]
+        probabilities = self.model.probabilities([text], vectors)[0]
         return [
-            {"name": label, PREDICTED_CONFIDENCE_KEY: probability} for label, probability in self.model.ranking(row)
+            {"name": self.model.labels[index], PREDICTED_CONFIDENCE_KEY: float(probabilities[index])}
+            for index in np.argsort(-probabilities)
         ]
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
@@ -116,8 +112,12 @@ class _LinearComponent(GraphComponent):
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
-class SentenceIntentClassifier(_LinearComponent, IntentClassifier):
-    """Sets `intent` and `intent_ranking` (all of Rasa's stock format) on each message."""
+class TransformerIntentClassifier(_IntentComponent, IntentClassifier):
+    """Sets `intent` and `intent_ranking` (all of Rasa's stock format) on each message.
+
+    Settings: those of `IntentSettings`. `mode: frozen` reads the vectors of the featurizer before it in the pipeline;
+    `mode: fine_tuned` trains an encoder of its own.
+    """
 
     def train(self, training_data: TrainingData) -> Resource:
         examples = [example for example in training_data.intent_examples if example.get(TEXT)]
@@ -129,12 +129,12 @@ class SentenceIntentClassifier(_LinearComponent, IntentClassifier):
             ranking = self._rank(message)
             if ranking:
                 message.set("intent", dict(ranking[0]), add_to_output=True)
-                message.set("intent_ranking", ranking[: self.config["ranking_length"]], add_to_output=True)
+                message.set("intent_ranking", ranking[: self.config[RANKING_LENGTH]], add_to_output=True)
         return messages
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
-class SentenceReplySelector(_LinearComponent):
+class SentenceReplySelector(_IntentComponent):
     """Picks the sub-topic of a retrieval intent (`chitchat/ask_name`), in the format of Rasa's ResponseSelector.
 
     `utter_<intent>` then works as Rasa documents it. The stock selector would be the only TensorFlow model of
@@ -143,7 +143,7 @@ class SentenceReplySelector(_LinearComponent):
 
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
-        return {**_LinearComponent.get_default_config(), "retrieval_intent": "chitchat"}
+        return {**_IntentComponent.get_default_config(), "retrieval_intent": "chitchat"}
 
     def train(self, training_data: TrainingData) -> Resource:
         intent = self.config["retrieval_intent"]
@@ -171,7 +171,7 @@ class SentenceReplySelector(_LinearComponent):
                 },
                 "ranking": [
                     {"intent_response_key": entry["name"], "confidence": entry[PREDICTED_CONFIDENCE_KEY]}
-                    for entry in ranking[: self.config["ranking_length"]]
+                    for entry in ranking[: self.config[RANKING_LENGTH]]
                 ],
             }
             message.set(

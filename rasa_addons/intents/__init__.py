@@ -1,0 +1,1 @@
+"""Intent recognition: a linear head on sentence vectors, frozen or fine-tuned, with calibrated probabilities."""
