@@ -12,6 +12,8 @@ from rasa_sdk import Tracker
 
 OPEN_QUESTION_INTENT = "nlu_fallback"
 CLARIFY_INTENT = "clarify"
+OUT_OF_SCOPE_INTENT = "out_of_scope"
+OTHER_BUSINESS = "elsewhere"  # the topic of a turn out of scope that is neither rude nor nonsense
 PERSON_INTENT = "talk_to_person"
 
 ORDER_NUMBER = re.compile(r"(?<![\w£$€.,@/-])#?(\d{4,5})(?![\w@/-])(?![.,]\d)")
@@ -47,6 +49,8 @@ class Turn:
     events_since: Sequence[Mapping[str, Any]]
     # The form that was running when the message came.
     form_before: str | None
+    # Why the turn is not for this shop, if the router says so; names the response.
+    topic: str = OTHER_BUSINESS
 
     @classmethod
     def of(cls, tracker: Tracker) -> Turn:
@@ -72,6 +76,7 @@ class Turn:
             entities=tuple(message.get("entities") or ()),
             events_since=tuple(reversed(since)),
             form_before=before,
+            topic=routing.get("topic") or OTHER_BUSINESS,
         )
 
     @property
