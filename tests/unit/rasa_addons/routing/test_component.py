@@ -68,6 +68,7 @@ def router(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Router:
     (examples / "turns.yml").write_text(str({"turns": groups}).replace("None", "null"), encoding="utf-8")
     Calibration(Thresholds(0.5, 0.5, 0.5)).write(tmp_path / "calibration.json")
     config = {"examples": str(examples), "calibration": str(tmp_path / "calibration.json")}
+    (tmp_path / "storage").mkdir()
     storage = LocalModelStorage.create(tmp_path / "storage")
     messages = [featurized(text, **{INTENT: "track_order"}) for text in SAID["in_scope", None]]
     messages += [featurized(text, **{INTENT: "greet"}) for text in ("hello", "hi there")]
