@@ -111,6 +111,17 @@ class ActionClarify(SafeAction):
         return []
 
 
+class ActionOutOfScope(SafeAction):
+    """A turn that is rude, nonsense or not for this shop: the response of its topic."""
+
+    def name(self) -> str:
+        return "action_out_of_scope"
+
+    async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        dispatcher.utter_message(response=f"utter_out_of_scope_{Turn.of(tracker).topic}")
+        return []
+
+
 class ActionNote(SafeAction):
     """A detail without a request: an order number is kept for what comes next, a product is described."""
 

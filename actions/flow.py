@@ -29,7 +29,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.asides import ASIDE_INTENTS, answer_aside, answer_from_knowledge
 from actions.base import REQUESTED_SLOT, SafeAction
 from actions.services import Services, services
-from actions.turn import CLARIFY_INTENT, OPEN_QUESTION_INTENT, PERSON_INTENT, Turn
+from actions.turn import CLARIFY_INTENT, OPEN_QUESTION_INTENT, OUT_OF_SCOPE_INTENT, PERSON_INTENT, Turn
 from actions.wishes import offer_next, remembered_events, serve_others
 from actions.wording import phrase
 from knowledge_base import identity
@@ -200,7 +200,10 @@ class FlowValidation(SafeAction):
             waiting = remembered_events(
                 tracker, await serve_others(dispatcher, tracker, turn, here, but=self.own_intents)
             )
-            if self._is_aside(turn, asked, state):
+            if self._is_out_of_scope(turn, asked, state):
+                state.say(f"utter_out_of_scope_{turn.topic}_in_form")
+                self._ask_again(state)
+            elif self._is_aside(turn, asked, state):
                 await answer_aside(dispatcher, tracker, turn, here)
                 self._ask_again(state)
             elif not await self._take(turn, asked, state, tracker) and not turn.others:
@@ -260,6 +263,13 @@ class FlowValidation(SafeAction):
             named = asked.from_entities(turn, state) is not None
             return not named and (turn.is_question or turn.is_button or turn.confidence >= VERY_SURE)
         return not answers(asked, turn, state)
+
+    @staticmethod
+    def _is_out_of_scope(turn: Turn, asked: Step, state: FlowState) -> bool:
+        """Whether this message is rude, nonsense or other people's business, and no answer that the question allows."""
+        if turn.intent != OUT_OF_SCOPE_INTENT or asked.from_entities(turn, state) is not None:
+            return False
+        return asked.free_text or asked.any_words or not answers(asked, turn, state)
 
     @staticmethod
     def _ask_again(state: FlowState) -> None:

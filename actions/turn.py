@@ -14,6 +14,8 @@ from actions.parts import ANSWER, Part, divided
 
 OPEN_QUESTION_INTENT = "nlu_fallback"
 CLARIFY_INTENT = "clarify"
+OUT_OF_SCOPE_INTENT = "out_of_scope"
+OTHER_BUSINESS = "elsewhere"  # the topic of a turn out of scope that is neither rude nor nonsense
 PERSON_INTENT = "talk_to_person"
 
 ORDER_NUMBER = re.compile(r"(?<![\w£$€.,@/-])#?(\d{4,5})(?![\w@/-])(?![.,]\d)")
@@ -55,6 +57,8 @@ class Turn:
     events_since: Sequence[Mapping[str, Any]]
     # The form that was running when the message came.
     form_before: str | None
+    # Why the turn is not for this shop, if the router says so; names the response.
+    topic: str = OTHER_BUSINESS
     others: Sequence[Turn] = ()
     # Whether this is the part of a message that answers the running form.
     is_answer: bool = False
@@ -96,6 +100,7 @@ class Turn:
             candidates=tuple(routing.get("candidates") or ()),
             entities=tuple(said.get("entities") or ()),
             is_answer=said.get("role") == ANSWER,
+            topic=routing.get("topic") or OTHER_BUSINESS,
         )
 
     @property

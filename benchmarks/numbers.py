@@ -186,17 +186,19 @@ def held_out_rows(model: Path) -> list[Row]:
     """Scores of the checkout's model on the held-out messages."""
     sys.path.insert(0, str(ROOT / "tests" / "nlu"))
     from evaluation import TrainedModel
+    from routing_turns import route, routing_turns, score_routing
     from scores import score
 
-    scores = score(TrainedModel(model))
+    trained = TrainedModel(model)
+    scores = score(trained)
+    turns = routing_turns("test")
+    routing = score_routing(turns, route(trained, turns))
     return [
         Row("shop_heldout", "frontdesk", "intent_f1", scores.intent_f1),
         Row("shop_heldout", "frontdesk", "accuracy", scores.intent_accuracy),
         Row("shop_heldout", "frontdesk", "entity_f1", scores.entity_f1),
         Row("shop_heldout", "frontdesk", "small_talk_topic_accuracy", scores.topic_accuracy),
-        Row("shop_routing", "frontdesk", "in_scope_kept", scores.in_scope_kept),
-        Row("shop_routing", "frontdesk", "open_questions_routed", scores.open_routed),
-        Row("shop_routing", "frontdesk", "off_topic_routed", scores.off_topic_routed),
+        *(Row("shop_routing", "frontdesk", f"routing_{name}", value) for name, value in vars(routing).items()),
     ]
 
 

@@ -16,6 +16,8 @@ from tools.stamps import Stamp, hash_of
 
 # What Rasa is told to read. `data` as a whole would do too, but holds the articles of the knowledge base as well.
 DATA = ("data/nlu", "data/rules", "data/stories")
+# What components read besides; none of Rasa's own formats.
+ROUTING = "data/routing"
 # Code that runs during training or shapes what is stored in the model.
 CODE = (
     "rasa_addons",
@@ -34,7 +36,9 @@ _EPOCHS = re.compile(r"Epochs:\s+(\d+)%")
 def training_hashes(root: Path = ROOT, environment: Mapping[str, str] = os.environ) -> Mapping[str, str]:
     """What the model is made from: `data` is what Rasa's own cache sees, `code` is what it does not."""
     return {
-        "data": hash_of(root, [root / "config.yml", root / "domain.yml", *(root / folder for folder in DATA)]),
+        "data": hash_of(
+            root, [root / "config.yml", root / "domain.yml", *(root / folder for folder in (*DATA, ROUTING))]
+        ),
         "code": hash_of(
             root,
             [root / path for path in CODE],

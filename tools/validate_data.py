@@ -32,7 +32,9 @@ HELD_OUT = "tests/nlu/heldout.yml"
 MEASURING = "tests/nlu"  # everything in here is for measuring and must not be trained on
 CODE = ("actions", "rasa_addons", "frontdesk")  # where responses are named in Python
 # Intents that no customer writes: Rasa or the router sets them, so they have no examples.
-SET_BY_CODE = frozenset({"nlu_fallback", "clarify", "several_wishes", "session_start", "restart", "back"})
+SET_BY_CODE = frozenset(
+    {"nlu_fallback", "clarify", "out_of_scope", "several_wishes", "session_start", "restart", "back"}
+)
 _PAYLOAD_ENTITY = re.compile(r'"(\w+)"\s*:')
 ANY = "\0"  # stands in a response's name for a part that is only known at run time
 

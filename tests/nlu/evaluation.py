@@ -47,11 +47,6 @@ def _without_annotations(text: str) -> tuple[str, tuple[tuple[int, int, str, str
     return plain + text[position:], tuple(spans)
 
 
-def read_questions(path: Path) -> list[str]:
-    """The messages of a plain list under `questions:`."""
-    return list(yaml.safe_load(path.read_text(encoding="utf-8"))["questions"])
-
-
 class TrainedModel:
     """The NLU half of a model archive."""
 
@@ -63,19 +58,18 @@ class TrainedModel:
         self._loop = asyncio.new_event_loop()
         self._agent = self._loop.run_until_complete(load_agent(model_path=str(archive)))
 
-    def parse(self, text: str, asked: tuple[str, str] | None = None) -> dict[str, Any]:
-        """What Rasa makes of a message: `intent` with its ranking, `entities`, `routing`, `parts`, `response_selector`.
+    def parse(self, text: str, form: str | None = None, asked: str | None = None) -> dict[str, Any]:
+        """What Rasa makes of a message: `intent`, `intent_ranking`, `entities`, `routing`, `response_selector`.
 
-        Args:
-            asked: form and slot, where a form has asked for something when the message comes.
+        With `form`, as if that form were running and had just asked for the slot `asked`.
         """
-        from rasa.core.channels.channel import UserMessage
-        from rasa.shared.core.events import ActiveLoop, SlotSet
-        from rasa.shared.core.trackers import DialogueStateTracker
+        tracker = None
+        if form is not None:
+            from rasa.shared.core.events import ActiveLoop, SlotSet
+            from rasa.shared.core.trackers import DialogueStateTracker
 
-        tracker = DialogueStateTracker("measured", self._agent.processor.domain.slots)
-        if asked is not None:
-            tracker.update_with_events(
-                [ActiveLoop(asked[0]), SlotSet("requested_slot", asked[1])], self._agent.processor.domain
-            )
+            events = [ActiveLoop(form), SlotSet("requested_slot", asked)]
+            tracker = DialogueStateTracker.from_events("measured", events, self._agent.domain.slots)
+        from rasa.core.channels.channel import UserMessage
+
         return self._loop.run_until_complete(self._agent.processor.parse_message(UserMessage(text), tracker))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation import Example, TrainedModel, read_examples, read_questions
+from evaluation import Example, TrainedModel, read_examples
 from sklearn.metrics import f1_score
 
 FOLDER = Path(__file__).parent
-UNTRAINED = {"nlu_fallback", "clarify", "several_wishes"}
+UNTRAINED = {"nlu_fallback", "clarify", "out_of_scope", "several_wishes"}
 
 
 @dataclass(frozen=True)
@@ -20,18 +20,11 @@ class Scores:
     intent_accuracy: float
     topic_accuracy: float  # of small talk, where the intent was right
     entity_f1: float  # micro, exact span and type
-    in_scope_kept: float  # in-scope messages that the router leaves to their intent or asks about
-    open_routed: float  # open questions that reach the knowledge base
-    off_topic_routed: float  # messages for no intent that reach the knowledge base (which has no answer)
 
 
 def intent_of(parsed: dict) -> str:
     """The classifier's best intent: the router's replacements are no intents of the classifier."""
     return next(entry["name"] for entry in parsed["intent_ranking"] if entry["name"] not in UNTRAINED)
-
-
-def routed_to_knowledge(parsed: dict) -> bool:
-    return parsed["intent"]["name"] == "nlu_fallback"
 
 
 def score(model: TrainedModel) -> Scores:
@@ -45,16 +38,11 @@ def score(model: TrainedModel) -> Scores:
         for example, result in zip(examples, parsed, strict=True)
         if "/" in example.intent and result["intent"]["name"] == "chitchat"
     ]
-    open_questions = [model.parse(text) for text in read_questions(FOLDER / "open_questions_test.yml")]
-    off_topic = [model.parse(text) for text in read_questions(FOLDER / "off_topic_test.yml")]
     return Scores(
         intent_f1=float(f1_score(wanted, found, average="macro")),
         intent_accuracy=_share(want == got for want, got in zip(wanted, found, strict=True)),
         topic_accuracy=_share(want == got for want, got in small_talk),
         entity_f1=entity_f1(examples, parsed),
-        in_scope_kept=_share(not routed_to_knowledge(result) for result in parsed),
-        open_routed=_share(routed_to_knowledge(result) for result in open_questions),
-        off_topic_routed=_share(routed_to_knowledge(result) for result in off_topic),
     )
 
 

@@ -67,7 +67,7 @@ def score_wishes(model: TrainedModel, examples: Sequence[Example]) -> Scores:
     """Parses every example once."""
     scores = Scores()
     for example in examples:
-        parts = model.parse(example.text, example.asked).get("parts") or []
+        parts = model.parse(example.text, *(example.asked or ())).get("parts") or []
         if not example.wishes:
             scores.one += 1
             scores.torn += bool(parts)

@@ -1,0 +1,1 @@
+"""Who owns a turn: the dialogue, the knowledge base, a short question back, or nobody. Only `component` needs Rasa."""
