@@ -21,9 +21,9 @@ from rasa.shared.nlu.constants import TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from rasa_addons.featurizer import encoder_name, shared_encoder
 from rasa_addons.normalising.pasted import without_pasted
 from rasa_addons.normalising.spelling import FEWEST_USES, SpellingCorrector, words_by_use
+from rasa_addons.shared_encoder import encoder_name, shared_encoder
 
 ORIGINAL_TEXT = "original_text"  # what the customer wrote
 READABLE_TEXT = "readable_text"  # the same without greeting, signature and emoji, as long as the original

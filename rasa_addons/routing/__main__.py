@@ -64,8 +64,8 @@ def run(config: dict[str, Any], nlu: Path, most_lost: float) -> Calibration:
     """Encodes all examples, scores each held out, and chooses the thresholds."""
     from rasa.shared.nlu.training_data.loading import load_data
 
-    from rasa_addons.featurizer import encoder_name, shared_encoder
     from rasa_addons.routing.component import intent_example, routing_settings
+    from rasa_addons.shared_encoder import encoder_name, shared_encoder
 
     examples = [intent_example(message) for message in load_data(str(nlu)).intent_examples]
     turns = read_folder(Path(config["examples"]))

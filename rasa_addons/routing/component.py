@@ -22,12 +22,14 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from frontdesk.metrics import ROUTED
-from rasa_addons.featurizer import encoder_name, sentence_vector, shared_encoder
+from rasa_addons.featurizer import sentence_vector
+from rasa_addons.parts.components import PART_OF_MESSAGE
 from rasa_addons.routing.calibration import Calibration
 from rasa_addons.routing.decision import Routing, decide
 from rasa_addons.routing.model import RoutingModel, RoutingSettings, train_routing_model
 from rasa_addons.routing.signals import IntentExample
 from rasa_addons.routing.turns import CLARIFY, NO_FORM, OPEN_QUESTION, OUT_OF_SCOPE, DialogueState, read_folder
+from rasa_addons.shared_encoder import encoder_name, shared_encoder
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +161,8 @@ class Router(GraphComponent):
 
     @staticmethod
     def _write(message: Message, routing: Routing) -> None:
-        ROUTED.labels(decision=routing.decision).inc()
+        if not message.get(PART_OF_MESSAGE):  # the whole message is what is counted
+            ROUTED.labels(decision=routing.decision).inc()
         scores = {name: round(score, 4) for name, score in routing.scores.items()}
         logger.info(
             "routed",

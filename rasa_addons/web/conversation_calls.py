@@ -1,8 +1,8 @@
 """What the channel asks of the action server, which alone reads and writes the shop's database.
 
 Identity, feedback, outcomes, erasure and which conversations have ended stand there; a derived secret shows that it is
-the channel that asks. A statement of who is signed in goes along as it is: the action server checks its signature again,
-so that whoever has that secret still cannot make anybody a customer.
+the channel that asks. A statement of who is signed in goes along as it is: the action server checks its signature
+again, so that whoever has that secret still cannot make anybody a customer.
 """
 
 from __future__ import annotations
