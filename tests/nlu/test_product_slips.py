@@ -12,10 +12,11 @@ import yaml
 
 from benchmarks.nlu.perturbations import mistyped
 from knowledge_base.product_names import MATCH_FLOOR, NamedProduct, rank_names, tokens
+from rasa_addons.routing.turns import OPEN_QUESTION, OUT_OF_SCOPE, read_turns
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from evaluation import TrainedModel, read_examples, read_questions
+from evaluation import TrainedModel, read_examples
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
@@ -91,8 +92,8 @@ def test_the_catalogue_knows_which_product_it_is(found: list[tuple[bool, bool]])
 
 
 def test_messages_without_a_product_name_none(model: TrainedModel) -> None:
-    files = ("off_topic_dev.yml", "off_topic_test.yml", "open_questions_dev.yml", "open_questions_test.yml")
-    questions = [text for file in files for text in read_questions(FOLDER / file)]
+    turns = [turn for part in ("dev", "test") for turn in read_turns(FOLDER / f"routing_{part}.yml")]
+    questions = [turn.text for turn in turns if turn.kind in (OPEN_QUESTION, OUT_OF_SCOPE)]
     examples = [example for file in ("in_scope_dev.yml", "heldout.yml") for example in read_examples(FOLDER / file)]
     products = [name.casefold() for name in entries("product")]
     texts = [
