@@ -44,7 +44,7 @@ REFINING_UPDATES = 2_100
 SETS = {"doc2dial_qga": 0.16, "dstc9_track1": 0.05}
 REFINING_SETS = {"doc2dial_qga": 0.25, "dstc9_track1": 0.07}
 REFINING_UNANSWERABLE = 0.18  # of the shop's examples: nearer to what customers ask
-# What was learned about the beginnings of answers is put right by these (llm_component.compact.opening; docs/decisions/0015).
+# What was learned about the beginnings of answers is put right by these (llm_component.compact.opening, decision 0015).
 OPENING = {"I": -2.0, "Yes": -30.0, "No": -30.0}
 EVALUATION = ("doc2dial_val", "dstc9_track1")
 PRETRAIN = (

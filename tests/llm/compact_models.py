@@ -59,9 +59,9 @@ def small_model(seed: int = 5, **changes: Any) -> CompactForConditionalGeneratio
     return model
 
 
-def make_compact(folder: Path) -> Path:
+def make_compact(folder: Path, **changes: Any) -> Path:
     """A plain folder, as training saves it."""
-    small_model().save_pretrained(folder)
+    small_model(**changes).save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     return folder
 

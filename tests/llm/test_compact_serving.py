@@ -32,6 +32,7 @@ from llm_component.protocol import Passage, RephraseRequest, Rewrite, RewriteReq
 from llm_component.server.app import make_app
 from llm_component.server.grounding import load_grounding
 from tests.llm.answer_parts import PROFILE, FakeChecks, collected, pipeline_of, request_of
+from tests.llm.compact_models import make_compact
 from tests.llm.decoding_runs import generated, load
 from tests.llm.serving import running, settings
 
@@ -289,11 +290,21 @@ PROFILE_BODY = {"shop_name": "The Shop", "abstention": "We can't find that."}
 TURNS = [{"role": turn.role, "content": turn.content} for turn in HISTORY]
 
 
-def test_random_words_are_not_shown_as_an_answer(url: str) -> None:
+@pytest.fixture(scope="module")
+def rambling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server whose model copies nothing: before training it says random words."""
+    folder = make_compact(tmp_path_factory.mktemp("rambling"), copies=False)
+    said = settings(model=str(folder), device="cpu", max_rows=4)
+    engine = build_engine(said)
+    with running(make_app(said, engine, load_grounding=lambda: load_grounding(said, engine))) as url:
+        yield url
+
+
+def test_random_words_are_not_shown_as_an_answer(rambling: str) -> None:
     passages = [{"title": "Delivery", "text": "Standard delivery takes 3 to 5 working days and costs £4.95."}]
 
     body = posted(
-        url, "/v1/answers", question="How long does delivery take?", profile=PROFILE_BODY, passages=passages
+        rambling, "/v1/answers", question="How long does delivery take?", profile=PROFILE_BODY, passages=passages
     ).json()
 
     assert (body["verdict"], body["text"]) == ("abstained", "We can't find that.")

@@ -12,6 +12,7 @@ from actions.catalogue import TOPICS
 from actions.flow import FlowValidation
 from knowledge_base.schema import ORDER_STATES, RETURN_WISHES
 from knowledge_base.schema_service import REFUND_STATES
+from rasa_addons.routing.turns import TOPICS as FOREIGN
 
 ROOT = Path(__file__).resolve().parents[3]
 # Methods that utter a response, and the place of its name among their arguments.
@@ -111,6 +112,10 @@ def names_of(pattern: str) -> frozenset[str]:
         | _each("claim", CLAIM_REASONS),
         "utter_{self.kind}_created": frozenset(
             {"utter_return_created", "utter_exchange_created", *(f"utter_damage_created_{w}" for w in RETURN_WISHES)}
+        ),
+        "utter_out_of_scope_{Turn.of(tracker).topic}": frozenset(f"utter_out_of_scope_{topic}" for topic in FOREIGN),
+        "utter_out_of_scope_{turn.topic}_in_form": frozenset(
+            f"utter_out_of_scope_{topic}_in_form" for topic in FOREIGN
         ),
         "utter_describe_{intent}": frozenset(),  # only those that exist are offered
     }[pattern]

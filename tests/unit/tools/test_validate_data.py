@@ -185,7 +185,7 @@ def test_enough_intents_and_examples_are_no_fault() -> None:
         (many("greet", 50), "1 intents: at least 35 are wanted"),
         (many("greet", 50), "50 examples: at least 1500 are wanted"),
         (many("greet", 24), "intent greet: 24 examples, at least 25 are wanted"),
-        (many("greet", 121), "intent greet: 121 examples, at most 120 are wanted"),
+        (many("greet", 151), "intent greet: 151 examples, at most 150 are wanted"),
     ],
 )
 def test_wrong_counts_are_found(examples: list[Example], fault: str) -> None:
