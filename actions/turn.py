@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
@@ -16,6 +17,7 @@ OPEN_QUESTION_INTENT = "nlu_fallback"
 CLARIFY_INTENT = "clarify"
 OUT_OF_SCOPE_INTENT = "out_of_scope"
 OTHER_BUSINESS = "elsewhere"  # the topic of a turn out of scope that is neither rude nor nonsense
+OTHER_SCRIPT = "language"  # that of one in letters that English is not written in
 PERSON_INTENT = "talk_to_person"
 
 ORDER_NUMBER = re.compile(r"(?<![\w£$€.,@/-])#?(\d{4,5})(?![\w@/-])(?![.,]\d)")
@@ -100,7 +102,7 @@ class Turn:
             candidates=tuple(routing.get("candidates") or ()),
             entities=tuple(said.get("entities") or ()),
             is_answer=said.get("role") == ANSWER,
-            topic=routing.get("topic") or OTHER_BUSINESS,
+            topic=OTHER_SCRIPT if _in_other_script(said.get("text") or "") else routing.get("topic") or OTHER_BUSINESS,
         )
 
     @property
@@ -206,3 +208,9 @@ def parse_amount(text: str) -> Decimal | None:
         return Decimal(match.group().replace(",", "."))
     except InvalidOperation:
         return None
+
+
+def _in_other_script(text: str) -> bool:
+    """Whether a text has letters, and none of them Latin."""
+    letters = [sign for sign in text if sign.isalpha()]
+    return bool(letters) and not any("LATIN" in unicodedata.name(sign, "") for sign in letters)

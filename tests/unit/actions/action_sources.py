@@ -10,11 +10,13 @@ from pathlib import Path
 from actions.asides import ASIDE_INTENTS
 from actions.catalogue import TOPICS
 from actions.flow import FlowValidation
+from actions.turn import OTHER_SCRIPT
 from knowledge_base.schema import ORDER_STATES, RETURN_WISHES
 from knowledge_base.schema_service import REFUND_STATES
-from rasa_addons.routing.turns import TOPICS as FOREIGN
+from rasa_addons.routing.turns import TOPICS as ROUTED_TOPICS
 
 ROOT = Path(__file__).resolve().parents[3]
+FOREIGN = (*ROUTED_TOPICS, OTHER_SCRIPT)
 # Methods that utter a response, and the place of its name among their arguments.
 UTTERING = {"say": 0, "end": 1, "Rejected": 0}
 # Keywords of `utter_message` that are no values.
