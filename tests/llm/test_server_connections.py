@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from http.client import HTTPResponse
 
 import pytest
 
@@ -69,7 +70,10 @@ def test_a_kept_connection_with_half_a_header_is_closed(monkeypatch: pytest.Monk
         with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
             for _ in range(2):
                 connection.sendall(b"GET /health HTTP/1.1\r\nHost: server\r\n\r\n")
-                assert connection.recv(10_000).startswith(b"HTTP/1.1 200")
+                answer = HTTPResponse(connection)  # head and body may come apart
+                answer.begin()
+                assert answer.status == 200
+                answer.read()
             monkeypatch.setattr(connections, "HEAD_SECONDS", 0.05)
             connection.sendall(b"POST /v1/ans")
             assert connection.recv(1) == b""
