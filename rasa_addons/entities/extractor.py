@@ -6,13 +6,12 @@ import logging
 import random
 from typing import Any, Dict, List, Optional, Sequence, Text
 
-from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.graph import ExecutionContext
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.constants import ENTITY_ATTRIBUTE_CONFIDENCE_TYPE
 from rasa.nlu.extractors.extractor import EntityExtractorMixin
-from rasa.nlu.utils.pattern_utils import read_lookup_table_file
 from rasa.shared.nlu.constants import (
     ENTITIES,
     ENTITY_ATTRIBUTE_END,
@@ -28,6 +27,8 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from rasa_addons.entities.copies import Example, in_haste, values_of, with_other_values
 from rasa_addons.entities.tagger import CrfSettings, EntityTagger, Knowledge, Span
 from rasa_addons.entities.words import split_words
+from rasa_addons.graph_components import StoredComponent
+from rasa_addons.lookup_tables import lookup_tables
 from rasa_addons.normalising.component import ORIGINAL_TEXT, READABLE_TEXT
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ ROLE_MARK = "|"
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=True)
-class EntityTaggerExtractor(EntityExtractorMixin, GraphComponent):
+class EntityTaggerExtractor(EntityExtractorMixin, StoredComponent):
     """Sets `entities` in Rasa's stock format, roles included; needs no tokenizer and no featurizer before it.
 
     Settings in config.yml: `l1`, `l2`, `iterations` (of the CRF), `other_values` and `in_haste` (changed copies of
@@ -69,20 +70,8 @@ class EntityTaggerExtractor(EntityExtractorMixin, GraphComponent):
         resource: Resource,
         tagger: Optional[EntityTagger] = None,
     ) -> None:
-        self.config = {**self.get_default_config(), **config}
-        self._model_storage = model_storage
-        self._resource = resource
+        super().__init__(config, model_storage, resource)
         self.tagger = tagger
-
-    @classmethod
-    def create(
-        cls,
-        config: Dict[Text, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> EntityTaggerExtractor:
-        return cls(config, model_storage, resource)
 
     @classmethod
     def load(
@@ -105,7 +94,7 @@ class EntityTaggerExtractor(EntityExtractorMixin, GraphComponent):
         if not any(spans for _, spans in examples):
             logger.warning("No training example has an entity: %s learns nothing.", type(self).__name__)
             return self._resource
-        tables = _tables(training_data)
+        tables = lookup_tables(training_data)
         knowledge = Knowledge(_patterns(training_data), tables, ordinary_words(examples))
         values, rng = values_of(examples, tables), random.Random(self.config["seed"])
         other = [with_other_values(each, values, rng) for each in examples * self.config["other_values"]]
@@ -177,13 +166,4 @@ def _patterns(training_data: TrainingData) -> Dict[Text, List[Text]]:
     found: Dict[Text, List[Text]] = {}
     for feature in training_data.regex_features:
         found.setdefault(feature["name"], []).append(feature["pattern"])
-    return found
-
-
-def _tables(training_data: TrainingData) -> Dict[Text, List[Text]]:
-    found: Dict[Text, List[Text]] = {}
-    for table in training_data.lookup_tables:
-        elements = table["elements"]  # the entries, or the path of a file with one a line
-        entries = elements if isinstance(elements, list) else read_lookup_table_file(elements)
-        found.setdefault(table["name"], []).extend(entries)
     return found

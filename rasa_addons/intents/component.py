@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any, Dict, List, Optional, Text
 
 import numpy as np
-from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.graph import ExecutionContext
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
@@ -21,13 +21,14 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from rasa_addons.featurizer import sentence_vector
+from rasa_addons.graph_components import StoredComponent
 from rasa_addons.intents.model import IntentModel, IntentSettings, train_intent_model
 
 # A setting of config.yml that is not of the model: how many intents a message's ranking holds.
 RANKING_LENGTH = "ranking_length"
 
 
-class _IntentComponent(GraphComponent):
+class _IntentComponent(StoredComponent):
     """What the classifier and the reply selector share: settings, training, saving, loading."""
 
     @staticmethod
@@ -45,25 +46,13 @@ class _IntentComponent(GraphComponent):
         finetuning: bool = False,
     ) -> None:
         """`finetuning`: training goes on from `model` (`rasa train --finetune`)."""
-        self.config = {**self.get_default_config(), **config}
+        super().__init__(config, model_storage, resource)
         named = {each.name for each in fields(IntentSettings)} & self.config.keys()
         self.settings = IntentSettings(
             encoder=self.config["model"], **{name: self.config[name] for name in named - {"encoder"}}
         )
-        self._model_storage = model_storage
-        self._resource = resource
         self.model = model
         self._finetuning = finetuning
-
-    @classmethod
-    def create(
-        cls,
-        config: Dict[Text, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> _IntentComponent:
-        return cls(config, model_storage, resource)
 
     @classmethod
     def load(

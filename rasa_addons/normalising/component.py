@@ -9,18 +9,20 @@ read `text` itself do not belong between the two.
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import Any, Dict, List, Optional, Text
 
-from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.graph import ExecutionContext
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
-from rasa.nlu.utils.pattern_utils import read_lookup_table_file
 from rasa.shared.constants import INTENT_MESSAGE_PREFIX
 from rasa.shared.nlu.constants import TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from rasa_addons.graph_components import StatelessComponent, StoredComponent
+from rasa_addons.lookup_tables import lookup_tables
 from rasa_addons.normalising.pasted import without_pasted
 from rasa_addons.normalising.spelling import FEWEST_USES, SpellingCorrector, words_by_use
 from rasa_addons.shared_encoder import encoder_name, shared_encoder
@@ -31,7 +33,7 @@ _FILE = "words.json"
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
-class MessageNormaliser(GraphComponent):
+class MessageNormaliser(StoredComponent):
     """Replaces `text` by what there is to understand. Stands first in the pipeline.
 
     Settings in config.yml: `model` as in `SentenceTransformerFeaturizer`, whose tokenizer says what is a word, and
@@ -49,20 +51,8 @@ class MessageNormaliser(GraphComponent):
         resource: Resource,
         corrector: Optional[SpellingCorrector] = None,
     ) -> None:
-        self.config = {**self.get_default_config(), **config}
-        self._model_storage = model_storage
-        self._resource = resource
+        super().__init__(config, model_storage, resource)
         self.corrector = corrector
-
-    @classmethod
-    def create(
-        cls,
-        config: Dict[Text, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> MessageNormaliser:
-        return cls(config, model_storage, resource)
 
     @classmethod
     def load(
@@ -86,7 +76,7 @@ class MessageNormaliser(GraphComponent):
         used = words_by_use(message.get(TEXT) for message in training_data.nlu_examples if message.get(TEXT))
         trained = [word for word, uses in used if uses >= FEWEST_USES]
         once = [word for word, uses in used if uses < FEWEST_USES]
-        listed = [word for word, _ in words_by_use(_lookup_entries(training_data))]
+        listed = [word for word, _ in words_by_use(chain.from_iterable(lookup_tables(training_data).values()))]
         known = dict.fromkeys([*listed, *shared_encoder(encoder_name(self.config)).words(), *once])
         self.corrector = SpellingCorrector(trained, [word for word in known if word not in set(trained)])
         with self._model_storage.write_to(self._resource) as folder:
@@ -117,18 +107,8 @@ class MessageNormaliser(GraphComponent):
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
-class OriginalText(GraphComponent):
+class OriginalText(StatelessComponent):
     """Puts the customer's words back where `MessageNormaliser` has replaced them."""
-
-    @classmethod
-    def create(
-        cls,
-        config: Dict[Text, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> OriginalText:
-        return cls()
 
     def process(self, messages: List[Message]) -> List[Message]:
         for message in messages:
@@ -136,12 +116,3 @@ class OriginalText(GraphComponent):
             if original is not None:
                 message.set(TEXT, original, add_to_output=True)
         return messages
-
-
-def _lookup_entries(training_data: TrainingData) -> List[Text]:
-    """The entries of all lookup tables; a table holds them itself or names a file with one a line."""
-    found: List[Text] = []
-    for table in training_data.lookup_tables:
-        elements = table["elements"]
-        found += elements if isinstance(elements, list) else read_lookup_table_file(elements)
-    return found

@@ -24,6 +24,7 @@ from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from frontdesk.metrics import SEVERAL_WISHES
+from rasa_addons.graph_components import StatelessComponent
 from rasa_addons.parts.cutting import Segment, runs, segments
 from rasa_addons.parts.judging import Part, Reading, Rules, judge
 
@@ -37,18 +38,8 @@ ROUTING = "routing"
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
-class MessageCutter(GraphComponent):
+class MessageCutter(StatelessComponent):
     """Adds the possible parts of each message behind it; a message without a place to cut costs nothing."""
-
-    @classmethod
-    def create(
-        cls,
-        config: Dict[Text, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> MessageCutter:
-        return cls()
 
     def process(self, messages: List[Message]) -> List[Message]:
         """The messages, each followed by one message for every run of its pieces but the whole."""

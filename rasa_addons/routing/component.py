@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Text
 
 import numpy as np
-from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.graph import ExecutionContext
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
@@ -23,6 +23,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from frontdesk.metrics import ROUTED
 from rasa_addons.featurizer import sentence_vector
+from rasa_addons.graph_components import StoredComponent
 from rasa_addons.parts.components import PART_OF_MESSAGE
 from rasa_addons.routing.calibration import Calibration
 from rasa_addons.routing.decision import Routing, decide
@@ -39,7 +40,7 @@ CALIBRATION_FILE = "calibration.json"
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
-class Router(GraphComponent):
+class Router(StoredComponent):
     """Learns from the training data and from examples of turns that no intent owns; decides for each message.
 
     Settings in config.yml:
@@ -71,21 +72,9 @@ class Router(GraphComponent):
         model: Optional[RoutingModel] = None,
         calibration: Optional[Calibration] = None,
     ) -> None:
-        self.config = {**self.get_default_config(), **config}
-        self._model_storage = model_storage
-        self._resource = resource
+        super().__init__(config, model_storage, resource)
         self._model = model
         self._calibration = calibration
-
-    @classmethod
-    def create(
-        cls,
-        config: Dict[Text, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> Router:
-        return cls(config, model_storage, resource)
 
     @classmethod
     def load(

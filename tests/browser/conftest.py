@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from tests.browser import chromium
 from tests.browser.chat_page import ChatPage
@@ -25,13 +25,8 @@ DESK = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", "reduced_
 # this thread, and asynchronous tests of other modules could not start theirs.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = chromium.program()
-    if program is None:
-        pytest.skip(chromium.MISSING)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=chromium.ARGUMENTS)
-        yield launched
-        launched.close()
+    with chromium.launched() as browser:
+        yield browser
 
 
 @pytest.fixture

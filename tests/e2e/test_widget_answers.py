@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import chromium
 from tests.e2e.conftest import System
@@ -102,13 +102,8 @@ def system(assistant: Assistant) -> System:
 # A browser for the whole module: see tests/browser/conftest.py.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = chromium.program()
-    if program is None:
-        pytest.skip(chromium.MISSING)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=chromium.ARGUMENTS)
-        yield launched
-        launched.close()
+    with chromium.launched() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import random
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from evaluation import TrainedModel, read_examples
 
 from benchmarks.nlu.perturbations import mistyped
 from knowledge_base.product_names import MATCH_FLOOR, NamedProduct, rank_names, tokens
 from rasa_addons.routing.turns import OPEN_QUESTION, OUT_OF_SCOPE, read_turns
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from evaluation import TrainedModel, read_examples
-
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
-MODEL = Path(os.environ.get("FRONTDESK_MODEL", ROOT / "models" / "frontdesk.tar.gz"))
 SEED = 5
 SLIPS_A_PRODUCT = 3
 SHORTEST_SLIP = 4  # letters of a word that is mistyped
@@ -29,13 +23,6 @@ FRAMES = ("how much is the {}", "{}", "is the {} in stock?", "my {} order, where
 SPANS_FOUND_FLOOR = 0.97
 PRODUCTS_FOUND_FLOOR = 0.85
 FALSE_PRODUCTS_MOST = 0.02  # of the messages that name no product
-
-
-@pytest.fixture(scope="module")
-def model() -> TrainedModel:
-    if not MODEL.exists():
-        pytest.fail(f"there is no trained model at {MODEL}: run `make train` first")
-    return TrainedModel(MODEL)
 
 
 def entries(table: str) -> list[str]:

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
-
 import pytest
+from evaluation import TrainedModel
 
 from benchmarks.nlu.perturbations import PERTURBATIONS
 from benchmarks.nlu.robustness import PLAIN, Held, measure
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from evaluation import TrainedModel
-
-ROOT = Path(__file__).resolve().parents[2]
-MODEL = Path(os.environ.get("FRONTDESK_MODEL", ROOT / "models" / "frontdesk.tar.gz"))
 
 # Measured falls stand in docs/nlu.md ("Robustness"); a limit lies about a point above what was measured.
 MOST_LOST_INTENT_F1 = dict.fromkeys(PERTURBATIONS, 0.03)
@@ -24,10 +14,8 @@ MOST_LOST_ENTITY_F1 = dict.fromkeys(PERTURBATIONS, 0.03)
 
 
 @pytest.fixture(scope="module")
-def scores() -> dict[str, Held]:
-    if not MODEL.exists():
-        pytest.fail(f"there is no trained model at {MODEL}: run `make train` first")
-    return measure(TrainedModel(MODEL))
+def scores(model: TrainedModel) -> dict[str, Held]:
+    return measure(model)
 
 
 @pytest.mark.parametrize("change", PERTURBATIONS)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from evaluation import TrainedModel, read_examples
 from routing_turns import FOLDER, RoutingScores, route, routing_turns, score_routing
 
 from rasa_addons.routing.turns import IN_SCOPE, LabelledTurn, read_folder, read_turns
 
 ROOT = Path(__file__).resolve().parents[2]
-MODEL = Path(os.environ.get("FRONTDESK_MODEL", ROOT / "models" / "frontdesk.tar.gz"))
 
 # Measured values stand in docs/nlu.md; a floor or a ceiling lies about a point beside its value.
 ACCURACY_FLOOR = 0.905
@@ -34,10 +28,8 @@ def turns() -> list[LabelledTurn]:
 
 
 @pytest.fixture(scope="module")
-def routed(turns: list[LabelledTurn]) -> list[dict[str, Any]]:
-    if not MODEL.exists():
-        pytest.fail(f"there is no trained model at {MODEL}: run `make train` first")
-    return route(TrainedModel(MODEL), turns)
+def routed(model: TrainedModel, turns: list[LabelledTurn]) -> list[dict[str, Any]]:
+    return route(model, turns)
 
 
 @pytest.fixture(scope="module")
