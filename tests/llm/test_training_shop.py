@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_component.training.data.articles import read_articles
+from llm_component.training.data.article_sections import read_articles
 from llm_component.training.data.catalogue import read_catalogue
 from llm_component.training.data.draws import Text, phrasings
 from llm_component.training.data.examples import ABSTENTION, Example
@@ -99,6 +99,7 @@ def test_every_source_and_task_occurs(examples: list[Example]) -> None:
     assert set(sources) == {
         "shop world",
         "shop article",
+        "shop unanswered",
         "shop catalogue",
         "shop guide",
         "shop rule",
@@ -273,6 +274,37 @@ def test_more_than_five_hundred_examples_a_second_of_processor_time(shop: ShopEx
 def test_a_wrong_bracket_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"closed|called"):
         Text(text)
+
+
+def test_steps_of_an_article_are_given_whole(catalogue: Path) -> None:
+    examples = islice(ShopExamples(5, articles=KNOWLEDGE, catalogue=catalogue, shares={"article": 1.0}).stream(), 400)
+    whole = 0
+    for example in examples:
+        if example.target == ABSTENTION:
+            continue
+        passage = example.passages[example.cites[0] - 1]
+        steps = re.findall(r"(?m)^\d+\. (.+)$", passage.text)
+        said = [step for step in steps if step.replace("**", "") in example.target]
+        if len(said) > 1:  # one alone answers a question about that step
+            assert said == steps
+            whole += 1
+    assert whole > 20
+
+
+def test_questions_without_an_answer_come_with_passages_that_a_search_finds() -> None:
+    examples = list(islice(ShopExamples(5, articles=KNOWLEDGE, shares={"unanswered": 1.0}).stream(), 300))
+    assert all(example.target == ABSTENTION and len(example.passages) >= 2 for example in examples)
+    assert all("{" not in f"{example.question} {example.passages}" for example in examples)
+    assert len({example.question.casefold() for example in examples}) > 200
+    named = [
+        (name, example)
+        for example in examples
+        for name in ("CrispAir Dual 9", "Soup Maker", "RoboClean S2", "Boom 2")
+        if name.casefold() in example.question.casefold()
+    ]
+    assert len(named) > 5
+    near = [any(name in f"{one.title} {one.heading} {one.text}" for one in example.passages) for name, example in named]
+    assert sum(near) > 0.8 * len(near)
 
 
 def test_an_empty_folder_of_articles_is_an_error(tmp_path: Path) -> None:

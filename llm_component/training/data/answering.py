@@ -30,7 +30,7 @@ from llm_component.training.data.worlds import (
     label_in_text,
 )
 
-UNANSWERABLE_SHARE = 0.28
+UNANSWERABLE_SHARE = 0.23
 
 
 @dataclass(frozen=True)

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from random import Random
 
-import yaml
-
-from llm_component.training.data.draws import NAMED, code, invented_word
+from llm_component.training.data.article_sections import Section, placeholders_filled, words_of
+from llm_component.training.data.draws import code, invented_word
 from llm_component.training.data.examples import ABSTENTION, Example, Passage
 from llm_component.training.data.manner import dressed
 from llm_component.training.data.rendering import cited
 
-LONGEST_PASSAGE_WORDS = 95
 SCRAMBLED_SHARE = 0.6  # of examples have other numbers than the articles, so that none is learnt by heart
 LONGEST_ANSWER_WORDS = 48
+FEWEST_STEPS = 3
 SHORT_HEADING_WORDS = 3  # a heading of so few words says too little without the title
 
-_FRONT = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.S)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
+_STEP = re.compile(r"\A\s*\d+\.\s+\S")
 _ITEM = re.compile(r"\A\s*(?:[-*]|\d+\.)\s+")
 _NUMBER = re.compile(r"(?<![\w.#-])(?<!\d:)(\d{1,4})((?:\.\d+)?)(?![\w-])(?![.:]\d)")
 _LIST_MARK = re.compile(r"(?m)^(\s*)(\d+)\. ")
-_PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
-_WORD = re.compile(r"[a-z]{4,}")
 _DIRECT = ("can ", "is ", "are ", "does ", "do ", "may ", "must ", "will ")
 _QUESTION_WORDS = ("how ", "what ", "when ", "where ", "which ", "who ", "whether ", "why ")
 _INDIRECT = ("can you tell me {h}", "i want to know {h}", "please explain {h}", "do you know {h}", "{h}", "{h}?")
@@ -63,69 +58,13 @@ _NOT_DOING = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Section:
-    """A passage of an article; `lead` is the text before the first heading."""
-
-    article: str
-    category: str
-    passage: Passage
-    keywords: tuple[str, ...]
-    products: tuple[str, ...]
-    lead: bool
-
-
-def read_articles(folder: Path) -> list[Section]:
-    """All sections of the folder's articles, in the order of their paths. Raises ValueError where there is none."""
-    sections: list[Section] = []
-    for path in sorted(folder.rglob("*.md")):
-        match = _FRONT.match(path.read_text(encoding="utf-8"))
-        if match is None:
-            continue
-        front = yaml.safe_load(match[1]) or {}
-        for place, (heading, text) in enumerate(_parts(match[2])):
-            sections.append(
-                Section(
-                    str(path.relative_to(folder)),
-                    str(front.get("category") or path.parent.name),
-                    Passage(str(front.get("title", path.stem)), heading, text),
-                    tuple(map(str, front.get("keywords", ()))),
-                    tuple(map(str, front.get("products", ()))),
-                    place == 0 and not heading,
-                )
-            )
-    if not sections:
-        raise ValueError(f"no articles in {folder}")
-    return sections
-
-
-def _parts(body: str) -> list[tuple[str, str]]:
-    """Heading and text of each section, long ones cut between paragraphs."""
-    found = []
-    for block in re.split(r"(?m)^(?=#{2,3} )", body):
-        heading, text = "", block.strip()
-        if text.startswith("#"):
-            heading, _, text = text.partition("\n")
-            heading = heading.lstrip("# ").strip()
-        piece = ""
-        for paragraph in re.split(r"\n\s*\n", text.strip()):
-            if piece and len(f"{piece} {paragraph}".split()) > LONGEST_PASSAGE_WORDS:
-                found.append((heading, piece))
-                piece = paragraph
-            else:
-                piece = f"{piece}\n\n{paragraph}".strip()
-        if piece:
-            found.append((heading, piece))
-    return [(heading, text) for heading, text in found if len(text.split()) <= LONGEST_PASSAGE_WORDS + 15]
-
-
 def make_from_articles(sections: Sequence[Section], rng: Random, unanswerable: bool) -> Example:
     """One question on a section, with sections of the same and of other articles beside it."""
     section = rng.choice(sections)
     while not _sentences(section.passage.text) and not _rows(section.passage.text):
         section = rng.choice(sections)
     words, sentences = _question(section, rng)
-    asked = set(_WORD.findall(words.lower()))
+    asked = set(words_of(words))
     same = [other for other in sections if other.category == section.category and other.article != section.article]
     near = rng.sample(same, min(len(same), rng.randint(1, 2)))
     far = [rng.choice(sections) for _ in range(rng.randint(1, 3))]
@@ -140,12 +79,10 @@ def make_from_articles(sections: Sequence[Section], rng: Random, unanswerable: b
     texts = list({other.passage: None for other in others[:4]})
     passages = texts if unanswerable else [*texts, section.passage]
     rng.shuffle(passages)
-    values = {
-        name: _value(name, rng) for name in ("shop_name", "support_email", "support_phone", "support_hours", "site_url")
-    }
-    changed = _Changed(rng, values, section.products, rng.random() < SCRAMBLED_SHARE)
-    written = tuple(Passage(changed.fill(p.title), changed.fill(p.heading), changed(p.text)) for p in passages)
-    question = dressed(changed.fill(words), rng)
+    fill = placeholders_filled(rng)
+    changed = _Changed(rng, fill, section.products, rng.random() < SCRAMBLED_SHARE)
+    written = tuple(Passage(fill(p.title), fill(p.heading), changed(p.text)) for p in passages)
+    question = dressed(fill(words), rng)
     if unanswerable:
         return Example("answer", question, ABSTENTION, passages=written, source="shop article")
     number = passages.index(section.passage) + 1
@@ -154,7 +91,7 @@ def make_from_articles(sections: Sequence[Section], rng: Random, unanswerable: b
 
 
 def _speaks_of(passage: Passage, asked: set[str]) -> bool:
-    words = set(_WORD.findall(f"{passage.title} {passage.heading} {passage.text}".lower()))
+    words = set(words_of(f"{passage.title} {passage.heading} {passage.text}"))
     return len(asked & words) > 0.4 * len(asked)
 
 
@@ -163,13 +100,13 @@ def _question(section: Section, rng: Random) -> tuple[str, list[str]]:
     sentences = _sentences(section.passage.text)
     form = rng.random()
     product = rng.choice(section.products) if section.products else ""
-    long = [sentence for sentence in sentences if len(_WORD.findall(sentence.lower())) >= 5]
+    long = [sentence for sentence in sentences if len(words_of(sentence)) >= 5]
     if long and form < 0.15:  # key words of one sentence
         sentence = rng.choice(long)
-        keys = [word for word in _WORD.findall(sentence.lower()) if word not in _COMMON]
+        keys = [word for word in words_of(sentence) if word not in _COMMON]
         keys = [word for word in keys if rng.random() < 0.75][:6] or keys[:5]
         return " ".join([*keys, product.lower()] if product and rng.random() < 0.5 else keys), [sentence]
-    answer = _first(sentences)
+    answer = _whole_list(section.passage.text) or _first(sentences)
     if section.lead and section.keywords and form < 0.35:
         words = " ".join([rng.choice(section.keywords), product or section.category.replace("-", " ")])
         return words, answer
@@ -222,6 +159,13 @@ def _sentences(text: str) -> list[str]:
     return [sentence for sentence in found if sentence and sentence[-1] in ".!?"]
 
 
+def _whole_list(text: str) -> list[str]:
+    """The items of a list of instructions, all of them: half of the steps would leave a customer half-way."""
+    steps = [line.strip() for line in text.splitlines() if _STEP.match(line)]
+    items = [_ITEM.sub("", step).replace("**", "") for step in steps]
+    return items if len(items) >= FEWEST_STEPS and all(item[-1] in ".!?" for item in items) else []
+
+
 def _rows(text: str) -> list[list[str]]:
     """The rows of a section's table, without its head."""
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in text.splitlines() if "|" in line]
@@ -239,37 +183,23 @@ def _first(sentences: Sequence[str]) -> list[str]:
     return chosen
 
 
-def _value(name: str, rng: Random) -> str:
-    """A random value for a placeholder of the articles."""
-    if name == "support_phone":
-        return f"0113 496 0{rng.randint(100, 999)}"
-    if name == "support_email":
-        return NAMED["@email"](rng)
-    if name == "support_hours":
-        return f"Monday to Friday {NAMED['@hours'](rng)}"
-    return f"https://www.{invented_word(rng).lower()}.example" if name == "site_url" else invented_word(rng)
-
-
 class _Changed:
     """Fills placeholders, and gives numbers other values: the same number the same one throughout an example."""
 
-    def __init__(self, rng: Random, values: dict[str, str], products: Sequence[str], scramble: bool) -> None:
-        self._rng, self._values, self._scramble = rng, values, scramble
+    def __init__(self, rng: Random, fill: Callable[[str], str], products: Sequence[str], scramble: bool) -> None:
+        self._rng, self._fill, self._scramble = rng, fill, scramble
         self._kept = {"0", "1", *re.findall(r"\d+", " ".join(products))}
         self._numbers: dict[str, str] = {}
-
-    def fill(self, text: str) -> str:
-        return _PLACEHOLDER.sub(lambda match: self._values.get(match[1], match[1]), text)
 
     def __call__(self, text: str) -> str:
         if self._scramble:
             marked = _LIST_MARK.sub(r"\1\2\\. ", text)
             text = _NUMBER.sub(self._number, marked.replace("\\. ", "\x00")).replace("\x00", ". ")
-        return self.fill(text)
+        return self._fill(text)
 
     def _number(self, match: re.Match[str]) -> str:
         after = match.string[match.end() : match.end() + 1]
-        before = match.string[: match.start()].split()[-1:]
+        before = match.string[: match.start()].replace("\x00", " ").split()[-1:]  # not with the mark of an item
         if (
             after == "\x00" or match[1] in self._kept or (before and before[0][0].isupper() and before[0][-1].isalnum())
         ):  # "CrispAir 5"

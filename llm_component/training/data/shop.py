@@ -16,19 +16,22 @@ from pathlib import Path
 from random import Random
 
 from llm_component.training.data.answering import UNANSWERABLE_SHARE, make_answer
-from llm_component.training.data.articles import make_from_articles, read_articles
+from llm_component.training.data.article_sections import read_articles
+from llm_component.training.data.articles import make_from_articles
 from llm_component.training.data.asking import make_rewrite
 from llm_component.training.data.catalogue import make_from_catalogue, read_catalogue
 from llm_component.training.data.conversations import make_summary
 from llm_component.training.data.examples import Example
 from llm_component.training.data.guides import make_guide, make_rule
+from llm_component.training.data.unanswered import Nearest, make_unanswered
 
 # How often each maker is asked, before those without a source are left out.
 SHARES: Mapping[str, float] = {
-    "world": 0.46,
+    "world": 0.39,
     "guide": 0.08,
     "rule": 0.06,
-    "article": 0.12,
+    "article": 0.13,
+    "unanswered": 0.06,
     "catalogue": 0.10,
     "rewrite": 0.10,
     "summary": 0.08,
@@ -87,7 +90,9 @@ class ShopExamples:
         }
         if articles is not None:
             sections = read_articles(articles)
+            nearest = Nearest(sections)
             makers["article"] = lambda rng, unanswerable: make_from_articles(sections, rng, unanswerable)
+            makers["unanswered"] = lambda rng, _: make_unanswered(sections, nearest, rng)
         if catalogue is not None:
             read = read_catalogue(catalogue)
             makers["catalogue"] = lambda rng, unanswerable: make_from_catalogue(read, rng, unanswerable)
