@@ -35,11 +35,11 @@ from llm_component.training.result import FILE
 
 VOCABULARY = 8000
 SHOP_EXAMPLES = 60_000
-REFINING_EXAMPLES = 52_000
+REFINING_EXAMPLES = 50_000
 TEXTS = 6_000  # of these examples, as running text for the first stage and the vocabulary
 DENOISING_UPDATES = 60
 ANSWERING_UPDATES = 5_400
-REFINING_UPDATES = 4_600
+REFINING_UPDATES = 4_400
 # Share of each source in what is answered; the rest are the shop's. The sets' own evaluation parts are kept out.
 SETS = {"doc2dial_qga": 0.16, "dstc9_track1": 0.05}
 REFINING_SETS = {"doc2dial_qga": 0.25, "dstc9_track1": 0.07}
