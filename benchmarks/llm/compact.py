@@ -18,8 +18,8 @@ from benchmarks.llm.prompts import Prompt
 from benchmarks.llm.systems import EngineSystem, OneAtATime, PaddedBatch, Run
 from benchmarks.report import Row
 from llm_component.compact.configuration import CompactConfig
+from llm_component.compact.examples import grounding_of
 from llm_component.compact.modeling import CompactForConditionalGeneration
-from llm_component.compact.source import grounding_of
 from llm_component.decoding.build import make_decoder
 from llm_component.engines.batch import BatchEngine
 from llm_component.models.compact import shipped_folder

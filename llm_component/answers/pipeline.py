@@ -7,49 +7,23 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
 
 import msgspec
 
 from llm_component.answers.cache import AnswerCache, cache_key
+from llm_component.answers.course import Course, generation_request, log_answer
 from llm_component.answers.deadline import Clock, Deadline, DeadlinePassed, Sleep
 from llm_component.answers.flights import Flights
 from llm_component.answers.generation import PLACE, AnswerChecks, Generation
 from llm_component.answers.quotation import has_text, has_words, quotation
-from llm_component.engines.interface import Engine, EngineError, GenerationRequest, RequestRefused, Sampling
+from llm_component.engines.interface import Engine, EngineError, RequestRefused
 from llm_component.metrics import ANSWER_CACHE, ANSWERS, FAILURES, TIME_TO_FIRST_SENTENCE
 from llm_component.prompts.builder import AnswerPrompt, fit
 from llm_component.prompts.fitting import fitted
 from llm_component.prompts.grounded import grounded_answer
-from llm_component.prompts.hygiene import data
-from llm_component.protocol import Answer, AnswerRequest, Dropped, Sentence, TokenUsage, Verdict
+from llm_component.protocol import Answer, AnswerRequest, Sentence, TokenUsage, Verdict
 
 log = logging.getLogger(__name__)
-
-# A model that starts to write the prompt's own parts has ended its answer. OpenAI's API takes at most four.
-STOP = ("<question", "<passages", "\nCustomer:", "\nQuestion:")
-MOST_COPIED = 20_000  # characters of a passage that the engine may guess from
-# The engine's deadline lies before the answer's, so that the last sentences can still be checked.
-CHECK_SHARE, MOST_CHECK_SECONDS = 0.1, 0.3
-
-
-@dataclass
-class _Course:
-    """How one answer has gone so far. Times are of the pipeline's clock."""
-
-    request: AnswerRequest
-    request_id: str
-    arrived: float
-    sentences: list[Sentence] = field(default_factory=list)
-    first_sentence_at: float | None = None
-    first_token_at: float | None = None
-    dropped: list[Dropped] = field(default_factory=list)
-    usage: TokenUsage = field(default_factory=TokenUsage)
-    model: str = ""
-
-    @property
-    def deadline(self) -> float:
-        return self.arrived + self.request.deadline_seconds
 
 
 class AnswerPipeline:
@@ -90,14 +64,14 @@ class AnswerPipeline:
             RequestRefused: the request itself is at fault: an empty question, an unknown adapter. All other failures
                 end in an `Answer` whose `reason` names them.
         """
-        course = _Course(request, request_id, self._clock() if arrived is None else arrived)
+        course = Course(request, request_id, self._clock() if arrived is None else arrived)
         key = None
         if self._cache is not None and self._engine is not None:
             key = cache_key(request, self._engine.model_name)
         return self._counted(course, self._answer(course) if key is None else self._shared(course, key))
 
     async def _counted(
-        self, course: _Course, items: AsyncGenerator[Sentence | Answer, None]
+        self, course: Course, items: AsyncGenerator[Sentence | Answer, None]
     ) -> AsyncGenerator[Sentence | Answer, None]:
         """`items`, with the metrics and the log line of the answer."""
         async with aclosing(items):
@@ -106,10 +80,10 @@ class AnswerPipeline:
                     ANSWERS.labels(item.verdict).inc()
                     if item.verdict in ("answered", "partial") and item.seconds_to_first_sentence is not None:
                         TIME_TO_FIRST_SENTENCE.observe(item.seconds_to_first_sentence)
-                    _log(course, item)
+                    log_answer(course, item)
                 yield item
 
-    async def _shared(self, course: _Course, key: str) -> AsyncGenerator[Sentence | Answer, None]:
+    async def _shared(self, course: Course, key: str) -> AsyncGenerator[Sentence | Answer, None]:
         """The answer from the cache, from an equal request under way, or a new one that others may share."""
         assert self._cache is not None
         kept = self._cache.get(key)
@@ -131,14 +105,14 @@ class AnswerPipeline:
                 else:
                     yield self._timed(course, item) if joins else item
 
-    async def _kept(self, course: _Course, key: str) -> AsyncGenerator[Sentence | Answer, None]:
+    async def _kept(self, course: Course, key: str) -> AsyncGenerator[Sentence | Answer, None]:
         async with aclosing(self._answer(course)) as items:
             async for item in items:
                 if isinstance(item, Answer) and self._cache is not None:
                     self._cache.put(key, item)
                 yield item
 
-    async def _answer(self, course: _Course) -> AsyncGenerator[Sentence | Answer, None]:
+    async def _answer(self, course: Course) -> AsyncGenerator[Sentence | Answer, None]:
         """A new answer."""
         request = course.request
         if not has_words(request.question):
@@ -159,7 +133,7 @@ class AnswerPipeline:
                 return
             generation = Generation(
                 self._engine,
-                _generation_request(course, prompt),
+                generation_request(course, prompt),
                 request,
                 self._checks,
                 deadline=deadline,
@@ -181,7 +155,7 @@ class AnswerPipeline:
         for item in self._concluded(course, generation):
             yield item
 
-    async def _fitted(self, course: _Course, engine: Engine, deadline: Deadline) -> AnswerPrompt | str:
+    async def _fitted(self, course: Course, engine: Engine, deadline: Deadline) -> AnswerPrompt | str:
         """The prompt, or why there is none."""
         fitting = asyncio.ensure_future(fitted(lambda: self._prompt(course, engine)))
         try:
@@ -195,7 +169,7 @@ class AnswerPipeline:
         FAILURES.labels(PLACE, reason).inc()
         return reason
 
-    def _prompt(self, course: _Course, engine: Engine) -> AnswerPrompt | None:
+    def _prompt(self, course: Course, engine: Engine) -> AnswerPrompt | None:
         """The prompt, or None where the model's context has no room for the question and a sentence of a passage."""
         try:
             if engine.prompt_style == "compact":
@@ -212,7 +186,7 @@ class AnswerPipeline:
         log.warning("no room for the prompt", extra={"request": course.request_id, "problem": problem})
         return None
 
-    def _concluded(self, course: _Course, generation: Generation) -> list[Sentence | Answer]:
+    def _concluded(self, course: Course, generation: Generation) -> list[Sentence | Answer]:
         """What follows the generated sentences: the answer, or a quotation where there are none."""
         reason = generation.reason
         if course.sentences:
@@ -224,21 +198,21 @@ class AnswerPipeline:
             return self._quoted(course, reason)
         return [self._abstained(course, reason if reason == "model_abstained" else _why_nothing_passed(generation))]
 
-    def _show(self, course: _Course, sentence: Sentence) -> None:
+    def _show(self, course: Course, sentence: Sentence) -> None:
         if course.first_sentence_at is None:
             course.first_sentence_at = self._clock()
         course.sentences.append(sentence)
 
-    def _quoted(self, course: _Course, reason: str) -> list[Sentence | Answer]:
+    def _quoted(self, course: Course, reason: str) -> list[Sentence | Answer]:
         found = quotation(course.request.passages)
         for sentence in found:
             self._show(course, sentence)
         return [*found, self._concluding(course, "quoted", reason)]
 
-    def _abstained(self, course: _Course, reason: str) -> Answer:
+    def _abstained(self, course: Course, reason: str) -> Answer:
         return self._concluding(course, "abstained", reason)
 
-    def _concluding(self, course: _Course, verdict: Verdict, reason: str) -> Answer:
+    def _concluding(self, course: Course, verdict: Verdict, reason: str) -> Answer:
         text = "".join(sentence.joint + sentence.text for sentence in course.sentences)
         answer = Answer(
             verdict=verdict,
@@ -252,7 +226,7 @@ class AnswerPipeline:
         )
         return self._timed(course, answer)
 
-    def _timed(self, course: _Course, answer: Answer) -> Answer:
+    def _timed(self, course: Course, answer: Answer) -> Answer:
         """`answer` with the times of this request."""
 
         def since(time: float | None) -> float | None:
@@ -266,20 +240,6 @@ class AnswerPipeline:
         )
 
 
-def _generation_request(course: _Course, prompt: AnswerPrompt) -> GenerationRequest:
-    request = course.request
-    margin = min(MOST_CHECK_SECONDS, CHECK_SHARE * request.deadline_seconds)
-    return GenerationRequest(
-        messages=prompt.messages,
-        sampling=Sampling(max_tokens=prompt.output_tokens, temperature=0.0, stop=STOP),
-        deadline=course.deadline - margin,
-        request_id=course.request_id,
-        passages=tuple(data(request.passages[number - 1].text[:MOST_COPIED]) for number in prompt.passages),
-        adapter=request.adapter,
-        grounding=prompt.grounding,
-    )
-
-
 def _why_nothing_passed(generation: Generation) -> str:
     """One word for an answer of which nothing was left."""
     reasons = {each.reason for each in generation.dropped}
@@ -289,22 +249,3 @@ def _why_nothing_passed(generation: Generation) -> str:
     if reasons - {"cut", "repeated"}:
         return "no_support"
     return generation.reason or "empty"
-
-
-def _log(course: _Course, answer: Answer) -> None:
-    dropped: dict[str, int] = {}
-    for each in answer.dropped:
-        dropped[each.reason] = dropped.get(each.reason, 0) + 1
-    log.info(
-        "answered",
-        extra={
-            "request": course.request_id,
-            "verdict": answer.verdict,
-            "reason": answer.reason,
-            "passages": len(course.request.passages),
-            "sentences": len(answer.sentences),
-            "dropped": dropped,
-            "cached": answer.cached,
-            "seconds": round(answer.seconds, 3),
-        },
-    )

@@ -12,9 +12,9 @@ from here alone: in what others wrote they are taken out, as text and once more 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from llm_component.checks.sentences import SentenceSplitter
 from llm_component.engines.interface import Grounding, GroundingPassage, Message
@@ -234,39 +234,6 @@ class SourceBuilder:
         for chunk in chunks:
             ids += [self._control["[PSG]"], *(number for turn in chunk for number in turn)]
         return Source(tuple(ids), 0, sum(map(len, chunks)))
-
-
-class ExampleLike(Protocol):
-    """What a training example has; see `llm_component.training.data.examples.Example`."""
-
-    @property
-    def task(self) -> Any: ...
-    @property
-    def question(self) -> str: ...
-    @property
-    def history(self) -> Sequence[Any]: ...
-    @property
-    def facts(self) -> Mapping[str, str]: ...
-    @property
-    def passages(self) -> Sequence[Any]: ...
-    @property
-    def target(self) -> str: ...
-
-
-def grounding_of(example: ExampleLike) -> Grounding:
-    """A training example as the serving side would ask it."""
-    return Grounding(
-        task=example.task,
-        question=example.question,
-        history=tuple(Message(turn.role, turn.content) for turn in example.history),
-        facts=tuple(example.facts.items()),
-        passages=tuple(GroundingPassage(each.title, each.heading, each.text) for each in example.passages),
-    )
-
-
-def example_ids(builder: SourceBuilder, example: ExampleLike) -> tuple[list[int], list[int]]:
-    """Source and target of a training example. Raises `ValueError` where it has no question or nothing was said."""
-    return list(builder.build(grounding_of(example)).ids), builder.target_ids(example.target)
 
 
 def header(title: str, heading: str) -> str:

@@ -182,7 +182,7 @@ def perplexity(settings: Settings, cases: Sequence[Case], options: Options) -> l
 
 def ids_of(loaded: LoadedModel, case: Case) -> tuple[list[int], list[int], str] | None:
     """Source ids, target ids with the end, and the target as text; None where the model has no form for the task."""
-    from llm_component.compact.source import example_ids
+    from llm_component.compact.examples import example_ids
     from llm_component.engines.interface import RequestRefused
     from llm_component.evaluation.replies import PROFILE
     from llm_component.prompts.builder import fit

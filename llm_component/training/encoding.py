@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from llm_component.compact.source import Limits, SourceBuilder, example_ids
+from llm_component.compact.examples import example_ids
+from llm_component.compact.source import Limits, SourceBuilder
 from llm_component.engines.interface import Message, RequestRefused
 from llm_component.models.chat_template import ChatTemplate
 from llm_component.prompts import builder, retelling

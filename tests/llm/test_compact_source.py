@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from llm_component.compact.source import ABSTENTION, Limits, SourceBuilder, example_ids, header
+from llm_component.compact.examples import example_ids
+from llm_component.compact.source import ABSTENTION, Limits, SourceBuilder, header
 from llm_component.engines.interface import Grounding, GroundingPassage, Message
 from llm_component.prompts.grounded import grounded_answer, grounded_rewrite, grounded_summary
 from llm_component.protocol import AnswerRequest, Passage, Profile, RewriteRequest, SummaryRequest, Turn
